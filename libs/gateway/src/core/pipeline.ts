@@ -1,0 +1,111 @@
+import { type KeyStore } from '@apex/auth';
+import { type TrafficRouter } from '@apex/flags';
+import { type ProviderRegistry } from '@apex/llm';
+import { type BodyReader } from '../ports/body-reader.js';
+import { type Reply } from '../ports/reply.js';
+import { type RequestObserver } from '../ports/request-observer.js';
+import { refusals } from './refusals.js';
+import { authenticate } from './stages/01-authenticate.js';
+import { admit } from './stages/02-admit.js';
+import { assignCohort, decide } from './stages/03-decide.js';
+import { type ExecuteDeps, Execution } from './stages/04-execute.js';
+import { attribute, attributeDenied } from './stages/05-attribute.js';
+import { record } from './stages/06-record.js';
+import { respond, sendRefusal, startStream } from './stages/07-respond.js';
+import { type Authenticated, type Call, type Received, type Refusal } from './types.js';
+
+export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
+  readonly keys: KeyStore;
+  readonly providers: ProviderRegistry;
+  readonly traffic: TrafficRouter;
+  readonly observer: RequestObserver;
+  readonly requestTimeoutMs: number;
+  readonly maxInFlight: number;
+  /** Told of an error that should not be possible. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** One request's journey, stage by stage. The only file that knows all stages. */
+export class Pipeline {
+  private inFlight = 0;
+  private draining = false;
+  private idle: (() => void) | null = null;
+
+  private readonly executeDeps: ExecuteDeps;
+
+  constructor(private readonly deps: PipelineDeps) {
+    this.executeDeps = { ...deps, startStream };
+  }
+
+  handle(received: Received, body: BodyReader, reply: Reply): void {
+    const authenticated = authenticate(received, this.deps.keys);
+    if (!authenticated.ok) {
+      body.discard();
+      return sendRefusal(authenticated.refusal, received.requestId, null, reply);
+    }
+    const { request } = authenticated;
+    this.inFlight++;
+    // Shed before the body is read: an overloaded process must not buy work it cannot do.
+    if (this.draining || this.inFlight > this.deps.maxInFlight) {
+      body.discard();
+      return this.deny(request, this.draining ? refusals.draining() : refusals.overloaded(), null, reply);
+    }
+    body.read((outcome) => {
+      switch (outcome.kind) {
+        case 'body':
+          return this.guarded(request, reply, () => this.serve(request, outcome.body, reply));
+        case 'too_large':
+          return this.deny(request, refusals.bodyTooLarge(outcome.limit), null, reply);
+        case 'gone':
+          return this.deny(request, { httpStatus: 499, type: 'client_error', code: 'client_closed_request', message: 'The client closed the connection.', param: null }, null, reply);
+      }
+    });
+  }
+
+  /** Runs until every request under way has ended. New ones are refused from now on. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+  }
+
+  get requestsInFlight(): number {
+    return this.inFlight;
+  }
+
+  private serve(request: Authenticated, body: Buffer, reply: Reply): void {
+    const admitted = admit(request, body, this.deps);
+    if (!admitted.ok) return this.deny(request, admitted.refusal, admitted.call, reply);
+    const decided = decide(admitted.request, this.deps.traffic);
+    new Execution(decided, reply, this.executeDeps, (executed, answer) => {
+      const attributed = attribute(executed, this.deps.prices);
+      record(attributed, this.deps.recorder, this.deps.observer, (error) => {
+        respond(decided, answer, attributed, error === undefined, reply);
+        this.left();
+      });
+    }).start();
+  }
+
+  private deny(request: Authenticated, refusal: Refusal, call: Call | null, reply: Reply): void {
+    const cohort = assignCohort(request, this.deps.traffic);
+    const attributed = attributeDenied({ ...request, ...cohort, refusal, call }, this.deps.now());
+    record(attributed, this.deps.recorder, this.deps.observer, () => {
+      sendRefusal(refusal, request.requestId, cohort, reply);
+      this.left();
+    });
+  }
+
+  /** A defect in one request must end as that request's error, recorded, never as the process' death. */
+  private guarded(request: Authenticated, reply: Reply, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.deps.onDefect(error);
+      this.deny(request, refusals.internal(), null, reply);
+    }
+  }
+
+  private left(): void {
+    this.inFlight--;
+    if (this.inFlight === 0 && this.idle !== null) this.idle();
+  }
+}

@@ -1,0 +1,122 @@
+import { type AuthenticatedKey, type ProviderCredential } from '@apex/auth';
+import { type Uuid } from '@apex/common';
+import { type UpstreamProvider } from '@apex/llm';
+import { type AttemptRow, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
+
+/**
+ * One request's states, in order:
+ * Received -> Authenticated -> Admitted -> Decided -> Executed -> Attributed, or Denied on the way.
+ */
+export interface Received {
+  readonly requestId: Uuid;
+  /** Unix ms at which the request's head had arrived. */
+  readonly receivedAt: number;
+  readonly path: 'gateway' | 'direct';
+  readonly surface: Surface;
+  /** Raw header values; each stage checks what it uses. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+export interface Authenticated extends Received {
+  readonly key: AuthenticatedKey;
+  readonly labels: Labels;
+}
+
+/** What the caller attached to the request for its own accounting. */
+export interface Labels {
+  readonly session: string | null;
+  readonly tags: readonly string[];
+}
+
+/** What the body says, as far as Apex needs to know. Everything else in it passes through unread. */
+export interface Call {
+  readonly model: string;
+  readonly stream: boolean;
+  /** The client itself asked for the usage chunk of a stream. */
+  readonly wantsUsageChunk: boolean;
+  /** The body has a top-level `stream_options` of any value. */
+  readonly hasStreamOptions: boolean;
+}
+
+export interface Admitted extends Authenticated {
+  readonly body: Buffer;
+  readonly call: Call;
+  readonly provider: UpstreamProvider;
+  readonly upstreamModel: string;
+  readonly credential: ProviderCredential;
+  /** Unix ms after which nobody waits any more. */
+  readonly deadlineAt: number;
+}
+
+export interface Cohort {
+  readonly cohort: 'gateway' | 'direct';
+  readonly reason: string | null;
+}
+
+export interface Decided extends Admitted, Cohort {
+  /** The bytes to send: the client's own wherever nothing had to change. */
+  readonly upstreamBody: Buffer;
+  /** Apex asked for usage on the client's behalf: the extra chunk stays here. */
+  readonly stripUsageChunk: boolean;
+}
+
+/** An answer of Apex itself, in the shape that the caller's SDK knows. */
+export interface Refusal {
+  readonly httpStatus: number;
+  readonly type: string;
+  readonly code: string;
+  readonly message: string;
+  readonly param: string | null;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Refused by Apex before any attempt, for a caller that is known: it is recorded. */
+export interface Denied extends Authenticated, Cohort {
+  readonly refusal: Refusal;
+  readonly call: Call | null;
+}
+
+/** How one attempt ended. */
+export interface AttemptOutcome {
+  readonly attemptId: Uuid;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly status: AttemptRow['status'];
+  readonly httpStatus: number | null;
+  readonly errorCode: string | null;
+  readonly providerRequestId: string | null;
+  /** null: the provider told none (see `status` for whether it may bill all the same). */
+  readonly usage: TokenUsage | null;
+  readonly usageSource: AttemptRow['usage_source'];
+}
+
+/** All attempts are over; what the client got is known. */
+export interface Executed {
+  readonly request: Decided;
+  readonly attempts: readonly AttemptOutcome[];
+  readonly status: UsageRecordRow['status'];
+  /** The status that the client saw or would have seen. */
+  readonly httpStatus: number;
+  readonly errorCode: string | null;
+  readonly firstByteAt: number | null;
+  readonly endedAt: number;
+}
+
+/** Executed, with its price: the rows that go into the books. */
+export interface Attributed {
+  readonly record: UsageRecordRow;
+  readonly attempts: readonly AttemptRow[];
+}
+
+/** What the client is still to get once the request is in the books. */
+export type Answer =
+  /** The provider's own answer, good or bad, whole. */
+  | { readonly kind: 'whole'; readonly status: number; readonly headers: UpstreamHeaders; readonly body: readonly Buffer[] }
+  | { readonly kind: 'refusal'; readonly refusal: Refusal; readonly retryAfter: string | null }
+  /** A stream that has begun: its last bytes. */
+  | { readonly kind: 'stream_end'; readonly rest: readonly Buffer[] }
+  /** A stream that has begun and cannot be finished: the client is told inside it. */
+  | { readonly kind: 'stream_error'; readonly refusal: Refusal }
+  | { readonly kind: 'nobody' };
+
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;

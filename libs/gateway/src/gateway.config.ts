@@ -1,0 +1,24 @@
+import { envInt } from '@apex/common';
+import { z } from 'zod';
+
+const MiB = 1024 * 1024;
+
+/** What an operator can set of the data plane. Times in milliseconds, sizes in bytes. */
+export const gatewayConfigSchema = z.object({
+  /** The largest request body. OpenAI takes 50 MB of images; few prompts reach a tenth of that. */
+  APEX_MAX_BODY_BYTES: envInt.default(32 * MiB),
+  /** The largest answer that is not a stream. */
+  APEX_MAX_RESPONSE_BYTES: envInt.default(64 * MiB),
+  /** The longest a request may take, all attempts together. The official SDKs wait 10 minutes. */
+  APEX_REQUEST_TIMEOUT_MS: envInt.default(600_000),
+  /** How long a provider may take to the first byte of its answer. */
+  APEX_FIRST_BYTE_TIMEOUT_MS: envInt.default(600_000),
+  /** How long a provider may be silent in the middle of an answer. */
+  APEX_IDLE_TIMEOUT_MS: envInt.default(120_000),
+  /** Attempts per request, the first one included. */
+  APEX_MAX_ATTEMPTS: envInt.default(3),
+  /** Requests under way at once in one process; more are shed with 503. */
+  APEX_MAX_IN_FLIGHT: envInt.default(4_096),
+});
+
+export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;
