@@ -1,0 +1,63 @@
+export { AuthModule } from './auth.module.js';
+export { authEnvSchema, type AuthConfig } from './auth.config.js';
+export { authEntities } from './entities/index.js';
+export { SCOPES, type Scope } from './core/scopes.js';
+export { TIERS, type Tier } from './core/tiers.js';
+export { type CallerContext, type Role, type Access, actorOf, isOperator, scopesOf } from './core/caller.js';
+export { KeyStore, type AuthenticatedKey, type KeyDenial, type ProviderCredential } from './ports/key-store.js';
+export { CallerAuthenticator } from './ports/caller-authenticator.js';
+export { Public, Authenticated, AdminOnly, CustomerAccess, Caller, CustomerId, BearerToken } from './http/access.decorators.js';
+export { AuthGuard } from './http/auth.guard.js';
+export { findUndeclaredRoutes } from './http/undeclared-routes.js';
+export { AuditLog, type AuditEntry } from './services/audit-log.service.js';
+export { CustomersService } from './services/customers.service.js';
+export { ApiKeysService } from './services/api-keys.service.js';
+export { ProviderKeysService } from './services/provider-keys.service.js';
+export { UsersService } from './services/users.service.js';
+export { SessionsService } from './services/sessions.service.js';
+export { DemoSeeder, type DemoCredentials, type DemoOptions } from './services/demo-seeder.service.js';
+export {
+  pageSchema,
+  reasonQuerySchema,
+  createCustomerSchema,
+  updateCustomerSchema,
+  createKeySchema,
+  rotateKeySchema,
+  createUserSchema,
+  providerNameSchema,
+  setProviderKeySchema,
+  loginSchema,
+  auditQuerySchema,
+  type Page,
+  type ReasonQuery,
+  type CreateCustomerInput,
+  type UpdateCustomerInput,
+  type CreateKeyInput,
+  type RotateKeyInput,
+  type CreateUserInput,
+  type SetProviderKeyInput,
+  type LoginInput,
+  type AuditQuery,
+} from './core/inputs.js';
+export {
+  listOf,
+  customerViewSchema,
+  keyViewSchema,
+  createdKeySchema,
+  rotatedKeySchema,
+  userViewSchema,
+  providerKeyViewSchema,
+  auditEntryViewSchema,
+  signedInSchema,
+  meSchema,
+  type ListOf,
+  type CustomerView,
+  type KeyView,
+  type CreatedKey,
+  type RotatedKey,
+  type UserView,
+  type ProviderKeyView,
+  type AuditEntryView,
+  type SignedIn,
+  type Me,
+} from './core/views.js';
