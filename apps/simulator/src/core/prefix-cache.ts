@@ -1,0 +1,48 @@
+import { type Clock } from '@apex/common';
+import { BoundedMap } from './bounded-map.js';
+import { type Prompt } from './prompt.js';
+
+const MINIMUM = 1024;
+const STEP = 128;
+
+/**
+ * The provider's own prompt cache, by OpenAI's rules (platform.openai.com/docs/guides/prompt-caching): prefixes of at
+ * least 1024 tokens, in steps of 128, per caller and model, kept for 5 minutes after their last use.
+ * Holds hashes only, at most `maxPrefixes` of them; the oldest go first.
+ */
+export class PrefixCache {
+  private readonly expiries: BoundedMap<number>;
+
+  constructor(private readonly clock: Clock, private readonly ttlMs = 5 * 60_000, maxPrefixes = 400_000) {
+    this.expiries = new BoundedMap(maxPrefixes);
+  }
+
+  /** How many leading tokens of the prompt were already there; from now on, all of its prefixes are. */
+  use(scope: string, prompt: Prompt): number {
+    if (prompt.tokens < MINIMUM) return 0;
+    const now = this.clock.now();
+    let cached = 0;
+    for (const [length, digest] of prefixesOf(prompt)) {
+      const key = `${scope}\n${length}\n${digest}`;
+      if ((this.expiries.get(key) ?? 0) > now) cached = length;
+      this.expiries.set(key, now + this.ttlMs);
+    }
+    return cached;
+  }
+}
+
+/** A running hash over the tokens (two FNV-1a lanes with different primes), read off at each cacheable length. */
+function* prefixesOf(prompt: Prompt): Generator<[length: number, digest: string]> {
+  let length = 0;
+  let a = 0x811c9dc5;
+  let b = 0x9747b28c;
+  for (const segment of prompt.segments) {
+    for (let i = 0; i < segment.count; i += 1) {
+      const token = segment.ids ? (segment.ids[i] as number) : -1 - segment.mark;
+      a = Math.imul(a ^ token, 0x01000193);
+      b = Math.imul(b ^ token, 0x85ebca6b) ^ (b >>> 15);
+      length += 1;
+      if (length >= MINIMUM && length % STEP === 0) yield [length, `${a >>> 0}.${b >>> 0}`];
+    }
+  }
+}

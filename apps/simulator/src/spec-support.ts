@@ -1,0 +1,58 @@
+import { type LedgerEntry } from './core/ledger.js';
+import { type RunningSimulator, startSimulator } from './start-simulator.js';
+
+/** Requests as a plain HTTP client sends them, and the ledger as an operator reads it. For the specs. */
+export class Bench {
+  private constructor(readonly simulator: RunningSimulator) {}
+
+  static async start(speed = 0, ledgerFile?: string): Promise<Bench> {
+    return new Bench(await startSimulator({ speed, ...(ledgerFile !== undefined && { ledgerFile }) }));
+  }
+
+  /** Resolves once the simulator has that many requests in hand. */
+  async inFlight(count: number): Promise<void> {
+    for (;;) {
+      const status = await (await fetch(`${this.simulator.origin}/__sim/status`)).json() as { inFlight: number };
+      if (status.inFlight >= count) return;
+    }
+  }
+
+  post(path: string, body: unknown, init: { key?: string; id?: string; signal?: AbortSignal } = {}): Promise<Response> {
+    return fetch(`${this.simulator.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${init.key ?? 'sk-test'}`, 'content-type': 'application/json', ...(init.id !== undefined && { 'x-client-request-id': init.id }) },
+      body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+      ...(init.signal && { signal: init.signal }),
+    });
+  }
+
+  chat(changes: object = {}, init: { key?: string; id?: string; signal?: AbortSignal } = {}): Promise<Response> {
+    return this.post('/chat/completions', { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Tell me about tides.' }], ...changes }, init);
+  }
+
+  /** The rows of one attempt id, once nothing is in flight. */
+  async rows(id: string): Promise<readonly LedgerEntry[]> {
+    await this.simulator.settled();
+    return this.simulator.ledger().filter((row) => row.attemptId === id);
+  }
+
+  /** The one row of an attempt. */
+  async row(id: string): Promise<LedgerEntry> {
+    const rows = await this.rows(id);
+    if (rows.length !== 1) throw new Error(`expected one row of ${id}, found ${rows.length}`);
+    return rows[0] as LedgerEntry;
+  }
+}
+
+export interface Chunk {
+  readonly id: string;
+  readonly object: string;
+  readonly model: string;
+  readonly choices: readonly { readonly index: number; readonly delta: { role?: string; content?: string | null; tool_calls?: unknown[] }; readonly logprobs: unknown; readonly finish_reason: string | null }[];
+  readonly usage?: { prompt_tokens: number; completion_tokens: number } | null;
+}
+
+/** The events of a finished stream, `[DONE]` last. */
+export const eventsOf = (text: string): string[] => text.split('\n\n').filter((event) => event !== '').map((event) => event.replace(/^data: /, ''));
+
+export const chunksOf = (text: string): Chunk[] => eventsOf(text).filter((event) => event !== '[DONE]').map((event) => JSON.parse(event) as Chunk);
