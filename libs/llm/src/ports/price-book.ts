@@ -1,0 +1,12 @@
+import { type TokenUsage } from '@apex/usage';
+import { type Picodollars } from '@apex/common';
+
+export type Price =
+  | { readonly pricing: 'priced'; readonly costPicodollars: Picodollars; readonly priceVersion: string }
+  | { readonly pricing: 'unpriced'; readonly priceVersion: string };
+
+/** Dated prices. Synchronous and without I/O: it stands on the request's path. */
+export abstract class PriceBook {
+  /** What this usage costs at `atMs` (Unix ms, the request's start) at the provider's dated list price. Exact. */
+  abstract price(provider: string, model: string, usage: TokenUsage, atMs: number): Price;
+}
