@@ -1,0 +1,55 @@
+import { authEnvSchema, type AuthConfig } from '@apex/auth';
+import { parseEnv } from '@apex/common';
+import { gatewayConfigSchema, type GatewayConfig } from '@apex/gateway';
+import { llmConfig, llmEnvSchema, type LlmConfig } from '@apex/llm';
+import { z } from 'zod';
+
+/** What one API process is started with. Stores are up and migrated by then. */
+export interface ApiOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly host: string;
+  /** APEX_HOME. */
+  readonly home: string;
+  readonly databaseUrl: string;
+  /** `note` says why there is none, for `/health`. */
+  readonly redis: { readonly url: string | null; readonly note: string | null };
+  readonly role: 'all' | 'api' | 'worker';
+  /** The simulated provider's base URL, when it stands in for a real one. */
+  readonly simulatorUrl: string | null;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const processSchema = z.object({
+  APEX_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** When a record is safe from power loss: within a second, or before its answer leaves. */
+  APEX_JOURNAL_SYNC: z.enum(['second', 'always']).default('second'),
+});
+
+const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape);
+
+export interface ApiConfig {
+  readonly process: z.infer<typeof processSchema>;
+  readonly gateway: GatewayConfig;
+  readonly llm: LlmConfig;
+  readonly auth: AuthConfig;
+}
+
+/** Every lib's part of the environment, parsed once. @throws ConfigError naming the variables that are wrong */
+export function readApiConfig(options: ApiOptions): ApiConfig {
+  const simulated = options.simulatorUrl === null ? {} : { OPENAI_BASE_URL: options.simulatorUrl };
+  const env = parseEnv(apiEnvSchema, { ...options.env, ...simulated });
+  const llm = llmConfig(env);
+  const platformKeys: Record<string, string> = {};
+  for (const { name, apiKeyEnv } of llm.providers) {
+    const key = options.env[apiKeyEnv];
+    if (key !== undefined && key !== '') platformKeys[name] = key;
+  }
+  if (options.simulatorUrl !== null) platformKeys['openai'] = 'simulated';
+  return {
+    process: env,
+    gateway: env,
+    llm,
+    auth: { home: options.home, platformKeys, encryptionKey: env.APEX_ENCRYPTION_KEY, oldEncryptionKeys: env.APEX_ENCRYPTION_KEYS_OLD },
+  };
+}

@@ -1,0 +1,56 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { AuthModule, authEntities } from '@apex/auth';
+import { Clock, SystemClock } from '@apex/common';
+import { DatabaseModule } from '@apex/database';
+import { FlagsModule, flagEntities } from '@apex/flags';
+import { GatewayModule, RequestObserver } from '@apex/gateway';
+import { LlmModule } from '@apex/llm';
+import { QueueModule } from '@apex/queue';
+import { GatewayMetrics, TelemetryModule } from '@apex/telemetry';
+import { UsageModule } from '@apex/usage';
+import { type ApiConfig, type ApiOptions } from './api.config.js';
+import { HealthService, REDIS_NOTE } from './health.service.js';
+import { AdminCustomersController } from './http/admin-customers.controller.js';
+import { AuditController } from './http/audit.controller.js';
+import { AuthController } from './http/auth.controller.js';
+import { FlagsController } from './http/flags.controller.js';
+import { HealthController } from './http/health.controller.js';
+import { KeysController } from './http/keys.controller.js';
+import { PlatformKeysController } from './http/platform-keys.controller.js';
+import { TrafficController } from './http/traffic.controller.js';
+import { MetricsObserver } from './metrics-observer.js';
+
+/** Time, for everybody. */
+@Global()
+@Module({ providers: [{ provide: Clock, useClass: SystemClock }], exports: [Clock] })
+class ClockModule {}
+
+@Module({})
+class ObserverModule {
+  static forRoot(): DynamicModule {
+    return { module: ObserverModule, providers: [{ provide: RequestObserver, useFactory: (metrics: GatewayMetrics) => new MetricsObserver(metrics), inject: [GatewayMetrics] }], exports: [RequestObserver] };
+  }
+}
+
+/** The API process: data plane and control plane. */
+@Module({})
+export class AppModule {
+  static forRoot(options: ApiOptions, config: ApiConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ClockModule,
+        DatabaseModule.forRoot({ url: options.databaseUrl, entities: [...authEntities, ...flagEntities], migrations: [], applicationName: `apex-${options.role}` }),
+        QueueModule.forRoot({ url: options.redis.url }),
+        TelemetryModule.forRoot(),
+        UsageModule.forRoot({ home: options.home, sync: config.process.APEX_JOURNAL_SYNC }),
+        LlmModule.forRoot(config.llm),
+        AuthModule.forRoot(config.auth),
+        FlagsModule.forRoot(),
+        GatewayModule.forRoot(config.gateway, [ObserverModule.forRoot()]),
+      ],
+      controllers: [HealthController, AuthController, KeysController, AdminCustomersController, PlatformKeysController, FlagsController, TrafficController, AuditController],
+      providers: [HealthService, { provide: REDIS_NOTE, useValue: { note: options.redis.note } }],
+    };
+  }
+}

@@ -1,0 +1,60 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Bus } from '@apex/queue';
+import { DataSource } from 'typeorm';
+
+export interface Check {
+  readonly status: 'up' | 'down' | 'absent';
+  readonly note?: string;
+}
+
+export interface Health {
+  readonly status: 'ok' | 'degraded';
+  readonly uptimeSeconds: number;
+  readonly checks: Readonly<Record<string, Check>>;
+}
+
+export const REDIS_NOTE = Symbol('REDIS_NOTE');
+
+/** How long a store may take to say that it is there. */
+const PATIENCE_MS = 1_000;
+
+/** Says what is up. A gateway without its stores is `degraded`, not dead: known keys go on, usage waits in the journal. */
+@Injectable()
+export class HealthService {
+  private traffic = false;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly bus: Bus,
+    @Inject(REDIS_NOTE) private readonly redisNote: { readonly note: string | null },
+  ) {}
+
+  get takesTraffic(): boolean {
+    return this.traffic;
+  }
+
+  setTakesTraffic(takes: boolean): void {
+    this.traffic = takes;
+  }
+
+  async check(): Promise<Health> {
+    const postgres = await this.postgres();
+    const redis: Check = this.bus.connected === null ? { status: 'absent', ...(this.redisNote.note === null ? {} : { note: this.redisNote.note }) } : { status: this.bus.connected ? 'up' : 'down' };
+    const ok = postgres.status === 'up' && redis.status === 'up';
+    return { status: ok ? 'ok' : 'degraded', uptimeSeconds: Math.floor(process.uptime()), checks: { postgres, redis } };
+  }
+
+  private async postgres(): Promise<Check> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS, false)));
+    const answered = this.dataSource.query('select 1').then(
+      () => true,
+      () => false,
+    );
+    try {
+      return { status: (await Promise.race([answered, late])) ? 'up' : 'down' };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

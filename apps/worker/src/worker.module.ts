@@ -1,0 +1,26 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { DatabaseModule } from '@apex/database';
+import { QueueModule } from '@apex/queue';
+import { TelemetryModule } from '@apex/telemetry';
+import { UsageModule } from '@apex/usage';
+import { type ApiConfig, type ApiOptions } from '../../api/src/api.config.js';
+import { HealthService, REDIS_NOTE } from '../../api/src/health.service.js';
+import { HealthController } from '../../api/src/http/health.controller.js';
+
+/** What works in the background, without a door for customers. */
+@Module({})
+export class WorkerModule {
+  static forRoot(options: ApiOptions, config: ApiConfig): DynamicModule {
+    return {
+      module: WorkerModule,
+      imports: [
+        DatabaseModule.forRoot({ url: options.databaseUrl, entities: [], migrations: [], applicationName: 'apex-worker' }),
+        QueueModule.forRoot({ url: options.redis.url }),
+        TelemetryModule.forRoot(),
+        UsageModule.forRoot({ home: options.home, sync: config.process.APEX_JOURNAL_SYNC }),
+      ],
+      controllers: [HealthController],
+      providers: [HealthService, { provide: REDIS_NOTE, useValue: { note: options.redis.note } }],
+    };
+  }
+}
