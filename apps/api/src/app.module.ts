@@ -17,7 +17,9 @@ import { FlagsController } from './http/flags.controller.js';
 import { HealthController } from './http/health.controller.js';
 import { KeysController } from './http/keys.controller.js';
 import { PlatformKeysController } from './http/platform-keys.controller.js';
+import { ReconcileController } from './http/reconcile.controller.js';
 import { TrafficController } from './http/traffic.controller.js';
+import { UsageController } from './http/usage.controller.js';
 import { MetricsObserver } from './metrics-observer.js';
 
 /** Time, for everybody. */
@@ -49,7 +51,7 @@ export class AppModule {
         FlagsModule.forRoot(),
         GatewayModule.forRoot(config.gateway, [ObserverModule.forRoot()]),
       ],
-      controllers: [HealthController, AuthController, KeysController, AdminCustomersController, PlatformKeysController, FlagsController, TrafficController, AuditController],
+      controllers: [HealthController, AuthController, KeysController, UsageController, ReconcileController, AdminCustomersController, PlatformKeysController, FlagsController, TrafficController, AuditController],
       providers: [HealthService, { provide: REDIS_NOTE, useValue: { note: options.redis.note } }],
     };
   }

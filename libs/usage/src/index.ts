@@ -1,0 +1,20 @@
+export {
+  type AttemptRow,
+  type AttemptStatus,
+  NO_TOKENS,
+  type OpenEntry,
+  type Pricing,
+  type RecordStatus,
+  type Surface,
+  type TokenUsage,
+  type UsageRecordRow,
+  type UsageSource,
+} from './core/usage.types.js';
+export { UsageRecorder } from './ports/usage-recorder.js';
+export { UsageModule } from './usage.module.js';
+export { RecordingService, type RecordingOptions, type RecordingStatistics, type UsageConfig } from './recording.service.js';
+export { type JournalSync } from './adapters/journal-writer.js';
+export { UsageQuery, type SummarizeInput } from './usage-query.service.js';
+export { GROUPINGS, type Grouping, type UsageGroup, type UsageSummary, type UsageTotals } from './core/usage-summary.js';
+export { Reconciler, type ReconcileCounts, type ReconcileInput, type ReconcileReport } from './reconciler.service.js';
+export { type Difference, type DifferenceKind, type ExportRow, type ReconciledPrice } from './core/reconciliation.js';

@@ -1,0 +1,28 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { SystemClock } from '@apex/common';
+import { DataSource } from 'typeorm';
+import { UsageRecorder } from './ports/usage-recorder.js';
+import { Reconciler } from './reconciler.service.js';
+import { RecordingService, type UsageConfig } from './recording.service.js';
+import { UsageQuery } from './usage-query.service.js';
+
+/**
+ * Provides `UsageRecorder`, `UsageQuery`, `Reconciler` and `RecordingService` to the whole application. The journal can
+ * be written from the first moment; it is replayed when the application starts and flushed when it ends.
+ */
+@Global()
+@Module({})
+export class UsageModule {
+  static forRoot(config: UsageConfig): DynamicModule {
+    return {
+      module: UsageModule,
+      providers: [
+        { provide: RecordingService, useFactory: (dataSource: DataSource) => RecordingService.open({ ...config, dataSource }), inject: [DataSource] },
+        { provide: UsageRecorder, useFactory: (recording: RecordingService): UsageRecorder => recording.recorder, inject: [RecordingService] },
+        { provide: UsageQuery, useFactory: (dataSource: DataSource) => new UsageQuery(dataSource, new SystemClock()), inject: [DataSource] },
+        { provide: Reconciler, useFactory: (dataSource: DataSource, recording: RecordingService) => new Reconciler(dataSource, () => recording.flushWithin(10_000)), inject: [DataSource, RecordingService] },
+      ],
+      exports: [RecordingService, UsageRecorder, UsageQuery, Reconciler],
+    };
+  }
+}
