@@ -207,6 +207,8 @@ export class Foundation1795000000000 implements MigrationInterface {
       ) partition by range (attempt_id);
       create table attempts_default partition of attempts default;
       create index attempts_request on attempts (request_id);
+      -- What a reconciliation looks for: few among many.
+      create index attempts_unknown on attempts (provider, attempt_id) where status in ('aborted', 'interrupted');
 
       create table usage_adjustments (
         id uuid primary key,

@@ -1,4 +1,4 @@
-import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { ApexError, type Clock, SystemClock } from '@apex/common';
 import { type DataSource } from 'typeorm';
 import { Batcher } from './adapters/batcher.js';
@@ -44,14 +44,14 @@ export interface RecordingStatistics {
 
 const FLUSH_ON_SHUTDOWN_MS = 10_000;
 const ADOPT_AT_START_MS = 5_000;
-const SECOND_MS = 1_000;
+const LAST_CHANCE_MS = 250;
 const DAY_MS = 86_400_000;
 
 /**
  * The life of this process' journal: takes a directory, adopts those of dead processes, moves records into Postgres,
  * and at the end flushes and gives the directory back.
  */
-export class RecordingService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class RecordingService implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly recorder: JournalWriter;
   private readonly log = new Logger('Recording');
   private readonly store: RecordStore;
@@ -64,6 +64,7 @@ export class RecordingService implements OnApplicationBootstrap, OnApplicationSh
   private interrupted = 0;
   private damaged = 0;
   private stopped: Promise<void> | null = null;
+  private flushDeadline: number | null = null;
 
   private constructor(
     private readonly options: RecordingOptions,
@@ -151,6 +152,11 @@ export class RecordingService implements OnApplicationBootstrap, OnApplicationSh
     await this.start();
   }
 
+  /** Other modules, the database's among them, may end before this one does: what is there now goes now. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (!this.stopped) await this.lastFlush();
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.stop();
   }
@@ -183,19 +189,24 @@ export class RecordingService implements OnApplicationBootstrap, OnApplicationSh
 
   private async shutDown(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
-    try {
-      await this.flushWithin(FLUSH_ON_SHUTDOWN_MS);
-      await this.recorder.end();
-      // The last segment is sealed now; once it is seen to its end it goes.
-      await this.flushWithin(SECOND_MS);
-    } catch (error) {
-      this.log.warn(`${(error as Error).message} They are stored at the next start.`);
-      await this.recorder.end();
-    }
+    await this.lastFlush();
+    await this.recorder.end();
+    // The last segment is sealed now; once it is seen to its end it goes.
+    if (this.batcher.backlogBytes() === 0) await this.lastFlush();
     this.stopping.abort(new Error('shutting down'));
     await this.batcher.stop();
     await this.adoption;
     await this.recorder.segments.settled();
     this.own.release();
+  }
+
+  /** All flushes of a shutdown share one bound. */
+  private async lastFlush(): Promise<void> {
+    this.flushDeadline ??= performance.now() + FLUSH_ON_SHUTDOWN_MS;
+    try {
+      await this.flushWithin(Math.max(LAST_CHANCE_MS, this.flushDeadline - performance.now()));
+    } catch (error) {
+      this.log.warn(`${(error as Error).message} They are stored at the next start.`);
+    }
   }
 }

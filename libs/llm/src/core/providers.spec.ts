@@ -15,7 +15,7 @@ describe('provider configuration', () => {
       providers: [
         { name: 'openai', origin: 'https://api.openai.com', basePath: '/v1', apiKeyEnv: 'OPENAI_API_KEY', models: [], priceAs: 'openai', streamUsage: true },
       ],
-      upstream: { connections: 256, connectTimeoutMs: 5_000 },
+      upstream: { connections: 4_096, connectTimeoutMs: 5_000 },
     });
   });
 
