@@ -1,0 +1,82 @@
+import { type Mode } from './requests.js';
+
+/** One line of the report: what is sent, and over how many connections. */
+export interface Case {
+  readonly mode: Mode;
+  readonly bodyBytes: number;
+  readonly connections: number;
+}
+
+export interface Options {
+  readonly rounds: number;
+  /** Of each load at more than one connection. */
+  readonly seconds: number;
+  /** Of each load at one connection: the median of a few thousand requests settles sooner. */
+  readonly secondsAlone: number;
+  readonly warmUpSeconds: number;
+  readonly targets: readonly string[];
+  readonly modes: readonly Mode[];
+  readonly bodiesKb: readonly number[];
+  readonly connections: readonly number[];
+  /** Where the results go; null: printed only. */
+  readonly out: string | null;
+}
+
+export const USAGE = `npm run bench:gateway -- [options]
+  --rounds N          interleaved rounds, medians are taken over them (3)
+  --seconds N         length of a load (10); a load at one connection takes 0.4 of it
+  --targets a,b       of: apex, bare, portkey (all); direct always runs
+  --modes json,sse    (both)
+  --body-kb 1,10,100  request sizes (1)
+  --connections 1,64  (1,64); 1 gives the added p50
+  --quick             one round of two-second loads, printed only: does it run? Not for quoting
+  --out DIR | none    (bench/results)`;
+
+const MODES: readonly Mode[] = ['json', 'sse'];
+
+/** @throws Error with a line for the person who typed it. */
+export function parseOptions(args: readonly string[], known: readonly string[], defaultOut: string): Options {
+  const given = new Map<string, string>();
+  const rest = [...args];
+  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+    if (name === '--quick') given.set(name, 'yes');
+    else if (['--rounds', '--seconds', '--targets', '--modes', '--body-kb', '--connections', '--out'].includes(name)) {
+      const value = rest.shift();
+      if (value === undefined) throw new Error(`${name} needs a value`);
+      given.set(name, value);
+    } else throw new Error(`unknown option ${name}`);
+  }
+  const quick = given.has('--quick');
+  const numbers = (name: string, preset: readonly number[]): readonly number[] => {
+    const values = given.get(name)?.split(',').map(Number) ?? preset;
+    if (values.length === 0 || values.some((value) => !Number.isInteger(value) || value < 1)) throw new Error(`${name} takes whole numbers from 1 on`);
+    return values;
+  };
+  const names = <T extends string>(name: string, among: readonly T[], preset: readonly T[]): readonly T[] => {
+    const values = given.get(name)?.split(',') ?? preset;
+    const wrong = values.find((value) => !(among as readonly string[]).includes(value));
+    if (wrong !== undefined) throw new Error(`${name}: ${wrong || 'nothing'} is none of ${among.join(', ')}`);
+    return values as readonly T[];
+  };
+  const seconds = numbers('--seconds', [quick ? 2 : 10])[0] as number;
+  const out = given.get('--out') ?? (quick ? 'none' : defaultOut);
+  return {
+    rounds: numbers('--rounds', [quick ? 1 : 3])[0] as number,
+    seconds,
+    secondsAlone: Math.max(1, Math.round(seconds * 0.4)),
+    warmUpSeconds: quick ? 1 : 5,
+    targets: ['direct', ...names('--targets', known, known).filter((name) => name !== 'direct')],
+    modes: names('--modes', MODES, MODES),
+    bodiesKb: numbers('--body-kb', [1]),
+    connections: numbers('--connections', [1, 64]),
+    out: out === 'none' ? null : out,
+  };
+}
+
+export function casesOf({ modes, bodiesKb, connections }: Pick<Options, 'modes' | 'bodiesKb' | 'connections'>): Case[] {
+  return modes.flatMap((mode) => bodiesKb.flatMap((kb) => connections.map((count) => ({ mode, bodyBytes: kb * 1024, connections: count }))));
+}
+
+export function describeCase({ mode, bodyBytes, connections }: Case): string {
+  return `${mode === 'json' ? 'JSON' : '20-chunk SSE'}, ${bodyBytes / 1024} KB request, ${connections} connection${connections === 1 ? '' : 's'}`;
+}
