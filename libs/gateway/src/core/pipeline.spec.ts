@@ -276,6 +276,33 @@ describe('what cannot be recorded is not served', () => {
   });
 });
 
+describe('a defect in answering', () => {
+  it('ends the request as an internal error, and is told', async () => {
+    const defects: unknown[] = [];
+    const world = createWorld([{ status: 200, chunks: [answer] }], { onDefect: (error) => defects.push(error) });
+    const reply = world.ask(ask);
+    const send = reply.send.bind(reply);
+    let calls = 0;
+    reply.send = (...args) => {
+      if (calls++ === 0) throw new TypeError('no such header');
+      send(...args);
+    };
+    await world.pipeline.drain();
+    expect(reply.status).toBe(500);
+    expect(reply.json.error?.code).toBe('internal_error');
+    expect(defects).toHaveLength(1);
+    expect(world.recorder.closed).toHaveLength(1);
+  });
+
+  it('does not come from a model\'s name, whatever it holds', async () => {
+    const world = createWorld([{ status: 200, chunks: [answer] }]);
+    const reply = world.ask({ ...ask, model: 'mod\u00e8le \ud83d\ude80' });
+    await world.settled();
+    expect(reply.headers['x-apex-model']).toBe('mod%C3%A8le%20%F0%9F%9A%80');
+    expect(world.recorder.closed[0]!.record).toMatchObject({ requested_model: 'mod\u00e8le \ud83d\ude80', status: 'final' });
+  });
+});
+
 describe('refusals', () => {
   it.each([
     ['malformed JSON', '{"model":', 400, 'malformed_json', null],

@@ -12,7 +12,7 @@ import { type ExecuteDeps, Execution } from './stages/04-execute.js';
 import { attribute, attributeDenied } from './stages/05-attribute.js';
 import { record } from './stages/06-record.js';
 import { respond, sendRefusal, startStream } from './stages/07-respond.js';
-import { type Authenticated, type Call, type Received, type Refusal } from './types.js';
+import { type Authenticated, type Call, type Cohort, type Received, type Refusal } from './types.js';
 
 export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
   readonly keys: KeyStore;
@@ -79,8 +79,7 @@ export class Pipeline {
     new Execution(decided, reply, this.executeDeps, (executed, answer) => {
       const attributed = attribute(executed, this.deps.prices);
       record(attributed, this.deps.recorder, this.deps.observer, (error) => {
-        respond(decided, answer, attributed, error === undefined, reply);
-        this.left();
+        this.leave(decided, decided, reply, () => respond(decided, answer, attributed, error === undefined, reply));
       });
     }).start();
   }
@@ -89,8 +88,7 @@ export class Pipeline {
     const cohort = assignCohort(request, this.deps.traffic);
     const attributed = attributeDenied({ ...request, ...cohort, refusal, call }, this.deps.now());
     record(attributed, this.deps.recorder, this.deps.observer, () => {
-      sendRefusal(refusal, request.requestId, cohort, reply);
-      this.left();
+      this.leave(request, cohort, reply, () => sendRefusal(refusal, request.requestId, cohort, reply));
     });
   }
 
@@ -104,8 +102,16 @@ export class Pipeline {
     }
   }
 
-  private left(): void {
-    this.inFlight--;
-    if (this.inFlight === 0 && this.idle !== null) this.idle();
+  /** The request is in the books and its answer goes out. A defect in that is an error too, and ends the request as well. */
+  private leave(request: Authenticated, cohort: Cohort, reply: Reply, send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      this.deps.onDefect(error);
+      sendRefusal(refusals.internal(), request.requestId, cohort, reply);
+    } finally {
+      this.inFlight--;
+      if (this.inFlight === 0 && this.idle !== null) this.idle();
+    }
   }
 }

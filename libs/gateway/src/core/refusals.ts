@@ -35,6 +35,11 @@ export const refusals = {
   invalidValue: (param: string, expected: string) => invalidRequest('invalid_value', `Invalid value for '${param}': expected ${expected}.`, param),
   invalidHeader: (name: string, expected: string) => invalidRequest('invalid_header', `Invalid header '${name}': expected ${expected}.`, name),
 
+  malformedHttp: () => invalidRequest('malformed_http', 'The request is not valid HTTP/1.1.'),
+  headersTooLarge: () => refusal(431, 'invalid_request_error', 'headers_too_large', 'The request headers are too large.'),
+  chunkExtensionsTooLarge: () => refusal(413, 'invalid_request_error', 'request_too_large', 'The chunk extensions of the request body are too large.'),
+  requestTooSlow: () => refusal(408, 'invalid_request_error', 'request_timeout', 'The request did not arrive in time.'),
+
   overloaded: () => refusal(503, 'server_error', 'overloaded', 'Apex is at its limit of concurrent requests. Try again shortly.', null, 1),
   draining: () => refusal(503, 'server_error', 'shutting_down', 'This Apex process is shutting down. Try again.', null, 1),
   recordingUnavailable: () => refusal(503, 'server_error', 'recording_unavailable', 'Apex cannot record requests at the moment and so does not serve them.', null, 5),

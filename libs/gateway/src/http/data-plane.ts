@@ -7,6 +7,7 @@ import { sendRefusal } from '../core/stages/07-respond.js';
 import { type Received, type Refusal } from '../core/types.js';
 import { type KeyStore } from '@apex/auth';
 import { type ModelCatalogue } from '../adapters/model-catalogue.js';
+import { onClientError } from './client-error.js';
 import { NodeBodyReader } from './node-body-reader.js';
 import { NodeReply } from './node-reply.js';
 import { type Route, isDataPlane, route } from './routes.js';
@@ -36,6 +37,7 @@ export class DataPlane {
       if (isDataPlane(req.url ?? '')) this.handle(req, res);
       else for (const listener of others) listener(req as never, res as never);
     });
+    server.on('clientError', onClientError);
   }
 
   /** Requests under way end; new ones get 503; connections are not kept. Resolves when nothing is under way. */

@@ -39,8 +39,7 @@ export function scanTopLevel(json: Buffer): TopLevel | null {
   const empty = json[at] === CLOSE_BRACE;
   while (at < json.length && json[at] === QUOTE) {
     const nameEnd = stringEnd(json, at);
-    // Names may hold escapes: "\u006dodel" is `model` to every parser.
-    const name = JSON.parse(json.toString('utf8', at, nameEnd)) as string;
+    const name = nameIn(json, at, nameEnd);
     at = skipSpace(json, nameEnd);
     if (json[at] !== COLON) return null;
     const valueStart = skipSpace(json, at + 1);
@@ -64,9 +63,25 @@ function skipSpace(json: Buffer, from: number): number {
   return at;
 }
 
+/** Names may hold escapes: "\u006dodel" is `model` to every parser. */
+function nameIn(json: Buffer, start: number, end: number): string {
+  for (let at = start; at < end; at++) {
+    const byte = json[at]!;
+    if (byte === BACKSLASH || byte > 0x7e) return JSON.parse(json.toString('utf8', start, end)) as string;
+  }
+  return json.toString('latin1', start + 1, end - 1);
+}
+
+/** Up to this length a look at each byte is cheaper than a call into native code. */
+const SHORT_STRING = 24;
+
 /** `from` stands on the opening quote; the result is just behind the closing one. */
 function stringEnd(json: Buffer, from: number): number {
   let at = from + 1;
+  for (const end = Math.min(json.length, at + SHORT_STRING); at < end; at++) {
+    if (json[at] === QUOTE) return at + 1;
+    if (json[at] === BACKSLASH) at++;
+  }
   for (;;) {
     const quote = json.indexOf(QUOTE, at);
     if (quote < 0) return json.length;

@@ -9,11 +9,11 @@ describe('readUsageTail', () => {
     expect(readUsageTail(Buffer.from(JSON.stringify(body)))).toEqual(usage);
     expect(readUsageTail(Buffer.from(JSON.stringify(body, null, 2)))).toEqual(usage);
     expect(readUsageTail(Buffer.from(JSON.stringify({ id: 'x', usage })).subarray(4))).toEqual(usage);
+    expect(readUsageTail(Buffer.from(JSON.stringify({ usage, choices: [{ x: {} }] })))).toEqual(usage);
   });
 
   it.each([
     ['inside a nested object', JSON.stringify({ choices: [{ usage }] })],
-    ['before another object', JSON.stringify({ usage, choices: [] })],
     ['only in a text', JSON.stringify({ content: JSON.stringify({ usage }) })],
     ['null', JSON.stringify({ choices: [], usage: null })],
     ['not at all', JSON.stringify({ choices: [] })],

@@ -1,112 +1,79 @@
-import { type Picodollars, assertExact } from '@apex/common';
+import { assertExact } from '@apex/common';
 import { type PriceBook } from '@apex/llm';
-import { NO_TOKENS, type AttemptRow, type OpenEntry, type Pricing, type TokenUsage, type UsageRecordRow, type UsageSource } from '@apex/usage';
-import { type AttemptOutcome, type Attributed, type Decided, type Denied, type Executed } from '../types.js';
+import { NO_TOKENS, type AttemptRow, type OpenEntry, type Pricing, type UsageRecordRow, type UsageSource } from '@apex/usage';
+import { type AttemptOutcome, type Attributed, type Call, type Decided, type Denied, type Executed } from '../types.js';
+
+/*
+ * Runs twice for every request. Rows are written out member by member: copying them together from parts costs several
+ * times as much as everything else here.
+ */
 
 /** Turns what happened into rows, with every attempt at its dated price. Pure: the same facts give the same rows. */
 export function attribute(executed: Executed, prices: PriceBook): Attributed {
   const { request } = executed;
-  const attempts = executed.attempts.map((attempt, index) => attemptRow(request, attempt, index + 1, prices));
-  const record: UsageRecordRow = {
-    ...recordHead(request, request),
+  const attempts: AttemptRow[] = [];
+  for (const attempt of executed.attempts) attempts.push(attemptRow(request, attempt, attempts.length + 1, prices));
+  const record = recordRow(request, attempts, {
     provider: request.provider.name,
-    requested_model: request.call.model,
-    served_model: request.upstreamModel,
-    stream: request.call.stream,
+    servedModel: request.upstreamModel,
+    call: request.call,
     status: executed.status,
-    http_status: executed.httpStatus,
-    error_code: executed.errorCode,
-    attempts: attempts.length,
-    ...total(attempts),
-    first_byte_ms: executed.firstByteAt === null ? null : executed.firstByteAt - request.receivedAt,
-    duration_ms: executed.endedAt - request.receivedAt,
-  };
+    httpStatus: executed.httpStatus,
+    errorCode: executed.errorCode,
+    firstByteMs: executed.firstByteAt === null ? null : executed.firstByteAt - request.receivedAt,
+    durationMs: executed.endedAt - request.receivedAt,
+  });
   return { record, attempts };
 }
 
 /** The record of a request that Apex refused itself. */
 export function attributeDenied(denied: Denied, endedAt: number): Attributed {
-  const record: UsageRecordRow = {
-    ...recordHead(denied, denied),
+  const record = recordRow(denied, [], {
     provider: null,
-    requested_model: denied.call?.model ?? null,
-    served_model: null,
-    stream: denied.call?.stream ?? false,
+    servedModel: null,
+    call: denied.call,
     status: 'denied',
-    http_status: denied.refusal.httpStatus,
-    error_code: denied.refusal.code,
-    attempts: 0,
-    ...total([]),
-    first_byte_ms: null,
-    duration_ms: endedAt - denied.receivedAt,
-  };
+    httpStatus: denied.refusal.httpStatus,
+    errorCode: denied.refusal.code,
+    firstByteMs: null,
+    durationMs: endedAt - denied.receivedAt,
+  });
   return { record, attempts: [] };
 }
 
 /** What the books would say if this process died during the attempt that is about to start. */
 export function attributeOpen(request: Decided, before: readonly AttemptOutcome[], next: AttemptOutcome, prices: PriceBook): OpenEntry {
-  const { record, attempts } = attribute(
-    { request, attempts: [...before, next], status: 'interrupted', httpStatus: 0, errorCode: 'process_died', firstByteAt: null, endedAt: next.startedAt },
-    prices,
-  );
-  return { record: { ...record, http_status: null, duration_ms: null }, attempts };
-}
-
-function recordHead(request: Pick<Decided, 'requestId' | 'key' | 'labels' | 'surface' | 'path' | 'receivedAt'>, cohort: Pick<Decided, 'cohort' | 'reason'>) {
-  return {
-    request_id: request.requestId,
-    customer_id: request.key.customerId,
-    key_id: request.key.keyId,
-    session: request.labels.session,
-    tags: request.labels.tags,
-    surface: request.surface,
-    path: request.path,
-    cohort: cohort.cohort,
-    cohort_reason: cohort.reason,
-    started_at: new Date(request.receivedAt).toISOString(),
-  };
-}
-
-function attemptRow(request: Decided, attempt: AttemptOutcome, attemptNo: number, prices: PriceBook): AttemptRow {
-  const usage = attempt.usage ?? NO_TOKENS;
-  const price = priceOf(request, attempt, prices);
-  return {
-    attempt_id: attempt.attemptId,
-    request_id: request.requestId,
-    attempt_no: attemptNo,
-    customer_id: request.key.customerId,
+  const attempts: AttemptRow[] = [];
+  for (const attempt of before) attempts.push(attemptRow(request, attempt, attempts.length + 1, prices));
+  attempts.push(attemptRow(request, next, attempts.length + 1, prices));
+  const record = recordRow(request, attempts, {
     provider: request.provider.name,
-    model: request.upstreamModel,
-    status: attempt.status,
-    http_status: attempt.httpStatus,
-    error_code: attempt.errorCode,
-    provider_response_id: attempt.providerRequestId,
-    ...tokenColumns(usage),
-    usage_source: attempt.usageSource,
-    ...price,
-    started_at: new Date(attempt.startedAt).toISOString(),
-    duration_ms: attempt.endedAt - attempt.startedAt,
-  };
+    servedModel: request.upstreamModel,
+    call: request.call,
+    status: 'interrupted',
+    httpStatus: null,
+    errorCode: 'process_died',
+    firstByteMs: null,
+    durationMs: null,
+  });
+  return { record, attempts };
 }
 
-function priceOf(request: Decided, attempt: AttemptOutcome, prices: PriceBook): { cost_pd: Picodollars; pricing: Pricing; price_version: string | null } {
-  if (attempt.usage === null) return { cost_pd: 0, pricing: 'none', price_version: null };
-  const price = prices.price(request.provider.priceAs, request.upstreamModel, attempt.usage, request.receivedAt);
-  return price.pricing === 'priced'
-    ? { cost_pd: price.costPicodollars, pricing: 'priced', price_version: price.priceVersion }
-    : { cost_pd: 0, pricing: 'unpriced', price_version: price.priceVersion };
-}
+type Known = Pick<Decided, 'requestId' | 'key' | 'labels' | 'surface' | 'path' | 'receivedAt' | 'cohort' | 'reason'>;
 
-const tokenColumns = (usage: TokenUsage) => ({
-  prompt_tokens: usage.promptTokens,
-  cached_tokens: usage.cachedTokens,
-  cache_write_tokens: usage.cacheWriteTokens,
-  completion_tokens: usage.completionTokens,
-  reasoning_tokens: usage.reasoningTokens,
-});
+interface Ending {
+  readonly provider: string | null;
+  readonly servedModel: string | null;
+  readonly call: Call | null;
+  readonly status: UsageRecordRow['status'];
+  readonly httpStatus: number | null;
+  readonly errorCode: string | null;
+  readonly firstByteMs: number | null;
+  readonly durationMs: number | null;
+}
 
 /** A record's sums. It is `unpriced` as soon as one attempt is, and its source is the least certain one. */
-function total(attempts: readonly AttemptRow[]) {
+function recordRow(request: Known, attempts: readonly AttemptRow[], ending: Ending): UsageRecordRow {
   let prompt = 0;
   let cached = 0;
   let cacheWrite = 0;
@@ -117,7 +84,8 @@ function total(attempts: readonly AttemptRow[]) {
   let pricing: Pricing = 'none';
   let source: UsageSource = 'none';
   let version: string | null = null;
-  for (const attempt of attempts) {
+  for (let i = 0; i < attempts.length; i++) {
+    const attempt = attempts[i]!;
     prompt += attempt.prompt_tokens;
     cached += attempt.cached_tokens;
     cacheWrite += attempt.cache_write_tokens;
@@ -130,6 +98,23 @@ function total(attempts: readonly AttemptRow[]) {
     version = attempt.price_version ?? version;
   }
   return {
+    request_id: request.requestId,
+    customer_id: request.key.customerId,
+    key_id: request.key.keyId,
+    session: request.labels.session,
+    tags: request.labels.tags,
+    surface: request.surface,
+    path: request.path,
+    cohort: request.cohort,
+    cohort_reason: request.reason,
+    provider: ending.provider,
+    requested_model: ending.call === null ? null : ending.call.model,
+    served_model: ending.servedModel,
+    stream: ending.call !== null && ending.call.stream,
+    status: ending.status,
+    http_status: ending.httpStatus,
+    error_code: ending.errorCode,
+    attempts: attempts.length,
     unknown_attempts: unknown,
     prompt_tokens: prompt,
     cached_tokens: cached,
@@ -140,7 +125,50 @@ function total(attempts: readonly AttemptRow[]) {
     cost_pd: assertExact(cost),
     pricing,
     price_version: version,
+    started_at: isoTime(request.receivedAt),
+    first_byte_ms: ending.firstByteMs,
+    duration_ms: ending.durationMs,
+  };
+}
+
+function attemptRow(request: Decided, attempt: AttemptOutcome, attemptNo: number, prices: PriceBook): AttemptRow {
+  const usage = attempt.usage ?? NO_TOKENS;
+  const price = attempt.usage === null ? null : prices.price(request.provider.priceAs, request.upstreamModel, attempt.usage, request.receivedAt);
+  return {
+    attempt_id: attempt.attemptId,
+    request_id: request.requestId,
+    attempt_no: attemptNo,
+    customer_id: request.key.customerId,
+    provider: request.provider.name,
+    model: request.upstreamModel,
+    status: attempt.status,
+    http_status: attempt.httpStatus,
+    error_code: attempt.errorCode,
+    provider_response_id: attempt.providerRequestId,
+    prompt_tokens: usage.promptTokens,
+    cached_tokens: usage.cachedTokens,
+    cache_write_tokens: usage.cacheWriteTokens,
+    completion_tokens: usage.completionTokens,
+    reasoning_tokens: usage.reasoningTokens,
+    usage_source: attempt.usageSource,
+    cost_pd: price !== null && price.pricing === 'priced' ? price.costPicodollars : 0,
+    pricing: price === null ? 'none' : price.pricing,
+    price_version: price === null ? null : price.priceVersion,
+    started_at: isoTime(attempt.startedAt),
+    duration_ms: attempt.endedAt - attempt.startedAt,
   };
 }
 
 const certainty: Readonly<Record<UsageSource, number>> = { none: 0, provider: 1, tokenizer: 2, unknown: 3 };
+
+let lastMs = -1;
+let lastIso = '';
+
+/** ISO 8601 of a millisecond. Many requests share one, and formatting it is dear. */
+function isoTime(ms: number): string {
+  if (ms !== lastMs) {
+    lastIso = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastIso;
+}

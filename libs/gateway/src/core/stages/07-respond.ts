@@ -43,7 +43,8 @@ export function sendRefusal(refusal: Refusal, requestId: string, cohort: Cohort 
   reply.send(refusal.httpStatus, headers, [errorBody(refusal)]);
 }
 
-const errorBody = ({ message, type, code, param }: Refusal): Buffer => Buffer.from(JSON.stringify({ error: { message, type, code, param } }));
+/** OpenAI's shape of an error. */
+export const errorBody = ({ message, type, code, param }: Refusal): Buffer => Buffer.from(JSON.stringify({ error: { message, type, code, param } }));
 
 /** OpenAI's SDKs raise an `APIError` for an event of this shape, and never see a `[DONE]`. */
 const errorEvent = (refusal: Refusal): Buffer => Buffer.concat([Buffer.from('data: '), errorBody(refusal), Buffer.from('\n\n')]);
@@ -59,7 +60,7 @@ function answerHeaders(request: Decided, upstream: UpstreamHeaders): string[] {
     const value = upstream[name];
     if (typeof value === 'string') headers.push(name, value);
   }
-  headers.push('x-request-id', request.requestId, 'x-apex-cohort', cohortHeader(request), 'x-apex-model', request.upstreamModel, 'x-apex-mechanism', 'none', 'x-apex-savings-usd', NO_SAVINGS);
+  headers.push('x-request-id', request.requestId, 'x-apex-cohort', cohortHeader(request), 'x-apex-model', headerText(request.upstreamModel), 'x-apex-mechanism', 'none', 'x-apex-savings-usd', NO_SAVINGS);
   // The provider's limits are the caller's business only where the key is the caller's.
   if (request.credential.owner === 'customer') {
     for (const name in upstream) {
@@ -69,6 +70,9 @@ function answerHeaders(request: Decided, upstream: UpstreamHeaders): string[] {
   }
   return headers;
 }
+
+/** A header holds visible ASCII; a model's name may hold anything, and is then told percent-encoded. */
+const headerText = (text: string): string => (/^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text));
 
 /** Where no mechanism acted, the baseline is the actual cost: the saving is exactly nothing. */
 const NO_SAVINGS = formatUsd(0);

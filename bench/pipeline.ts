@@ -1,0 +1,112 @@
+/**
+ * What the pipeline itself costs a request: everything between the parsed head and the answer, with the real stages,
+ * prices and journal, and with neither sockets nor a provider. Run after a build: `node dist/bench/pipeline.js [requests]`.
+ */
+import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AuthenticatedKey, KeyStore } from '@apex/auth';
+import { newId } from '@apex/common';
+import { Pipeline } from '@apex/gateway';
+import { GenaiPriceBook, ProviderRegistry, type UpstreamEvents, type UpstreamRequest, llmConfig, llmEnvSchema } from '@apex/llm';
+import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
+import { JournalWriter } from '../libs/usage/src/adapters/journal-writer.js';
+
+const REQUESTS = Number(process.argv[2] ?? 200_000);
+const IN_FLIGHT = 64;
+
+class OneKey extends KeyStore {
+  private readonly key: AuthenticatedKey = { keyId: newId(), customerId: 'demo', tier: 'early', scopes: new Set(['inference']) };
+  authenticate(): AuthenticatedKey {
+    return this.key;
+  }
+  providerCredential() {
+    return { apiKey: 'sk-provider', owner: 'platform' as const };
+  }
+}
+
+class NoRecorder extends UsageRecorder {
+  open(_entry: OpenEntry, done: () => void): void {
+    setImmediate(done);
+  }
+  close(_record: UsageRecordRow, _attempts: readonly AttemptRow[], done: () => void): void {
+    setImmediate(done);
+  }
+}
+
+const usage = { prompt_tokens: 219, completion_tokens: 42, total_tokens: 261, prompt_tokens_details: { cached_tokens: 0 }, completion_tokens_details: { reasoning_tokens: 0 } };
+const answer = Buffer.from(
+  JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'gpt-4o-mini', choices: [{ index: 0, message: { role: 'assistant', content: 'Lorem ipsum dolor sit amet. '.repeat(8) }, finish_reason: 'stop' }], usage, system_fingerprint: 'fp' }),
+);
+const body = Buffer.from(JSON.stringify({ model: 'gpt-4o-mini', messages: [{ role: 'system', content: 'Be helpful.' }, { role: 'user', content: 'The quick brown fox jumps over the lazy dog. '.repeat(18) }], temperature: 0.2 }));
+const headers = { authorization: 'Bearer apex_bench', 'content-type': 'application/json', host: '127.0.0.1:8080', 'user-agent': 'bench' };
+
+const upstream = {
+  call: (_request: UpstreamRequest, events: UpstreamEvents) => {
+    setImmediate(() => {
+      events.onHead(200, { 'content-type': 'application/json', 'x-request-id': 'req_1' });
+      events.onData(answer);
+      events.onEnd();
+    });
+    return { abort: () => undefined, pause: () => undefined, resume: () => undefined };
+  },
+};
+
+async function run(name: string, recorder: UsageRecorder): Promise<void> {
+  const pipeline = new Pipeline({
+    keys: new OneKey(),
+    providers: new ProviderRegistry(llmConfig(llmEnvSchema.parse({})).providers),
+    traffic: { assign: () => ({ cohort: 'gateway' }) },
+    upstream,
+    recorder,
+    prices: new GenaiPriceBook(),
+    observer: { observe: () => undefined },
+    estimateUsage: () => Promise.resolve(null),
+    now: () => Date.now(),
+    random: Math.random,
+    after: () => () => undefined,
+    limits: { maxAttempts: 3, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000, maxResponseBytes: 1 << 26 },
+    requestTimeoutMs: 600_000,
+    maxInFlight: 4_096,
+    onDefect: (error) => {
+      throw error;
+    },
+  });
+  const play = (requests: number): Promise<void> =>
+    new Promise((resolve) => {
+      let started = 0;
+      let ended = 0;
+      const next = (): void => {
+        if (started++ >= requests) return;
+        pipeline.handle(
+          { requestId: newId(), receivedAt: Date.now(), path: 'gateway', surface: 'chat.completions', headers },
+          { read: (done) => done({ kind: 'body', body }), discard: () => undefined },
+          {
+            gone: false,
+            onGone: () => undefined,
+            send: () => {
+              if (++ended === requests) resolve();
+              else next();
+            },
+            head: () => undefined,
+            write: () => true,
+            onDrain: () => undefined,
+            end: () => undefined,
+          },
+        );
+      };
+      for (let i = 0; i < IN_FLIGHT; i++) next();
+    });
+  await play(REQUESTS / 10);
+  const before = process.cpuUsage();
+  await play(REQUESTS);
+  const { user, system } = process.cpuUsage(before);
+  console.log(`${name.padEnd(20)} ${((user + system) / REQUESTS).toFixed(2)} us CPU per request (${(user / REQUESTS).toFixed(2)} user, ${(system / REQUESTS).toFixed(2)} system)`);
+}
+
+await run('without a journal', new NoRecorder());
+const directory = join(mkdtempSync(join(tmpdir(), 'apex-bench-')), 'journal');
+mkdirSync(directory, { recursive: true });
+await run('with the journal', new JournalWriter({ directory, firstSegment: 1, sync: 'second' }));
+rmSync(directory, { recursive: true });
+process.exit(0);

@@ -1,0 +1,33 @@
+import { type Duplex } from 'node:stream';
+import { refusals } from '../core/refusals.js';
+import { errorBody } from '../core/stages/07-respond.js';
+import { type Refusal } from '../core/types.js';
+
+/**
+ * What node:http refuses by itself, before anybody sees a request, told in the shape of every other error. As in Node's
+ * own listener, nothing is written once an answer to an earlier request has begun on this connection.
+ */
+export function onClientError(error: NodeJS.ErrnoException, socket: Duplex & { _httpMessage?: { headersSent: boolean } | null }): void {
+  if (socket.writable && socket._httpMessage?.headersSent !== true) {
+    const refusal = refusalOf(error.code);
+    const body = errorBody(refusal);
+    socket.write(`HTTP/1.1 ${refusal.httpStatus} ${REASONS[refusal.httpStatus] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+  }
+  socket.destroy(error);
+}
+
+const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 413: 'Payload Too Large', 431: 'Request Header Fields Too Large' };
+
+function refusalOf(code: string | undefined): Refusal {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return refusals.headersTooLarge();
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return refusals.chunkExtensionsTooLarge();
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return refusals.requestTooSlow();
+    default:
+      return refusals.malformedHttp();
+  }
+}
