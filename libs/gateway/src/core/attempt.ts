@@ -4,6 +4,7 @@ import { type TokenUsage } from '@apex/usage';
 import { type Reply } from '../ports/reply.js';
 import { readUsageTail } from './json/usage-tail.js';
 import { refusals } from './refusals.js';
+import { ChatReader } from './sse/chat-reader.js';
 import { SseRelay } from './sse/sse-relay.js';
 import { type Answer, type AttemptOutcome, type Decided, type Refusal, type UpstreamHeaders } from './types.js';
 
@@ -38,6 +39,7 @@ export class Attempt implements UpstreamEvents {
   private chunks: Buffer[] = [];
   private size = 0;
   private relay: SseRelay | null = null;
+  private arrived: Buffer[] = [];
   private held: Buffer[] = [];
   private streaming = false;
   private settled = false;
@@ -68,7 +70,7 @@ export class Attempt implements UpstreamEvents {
     this.headers = headers;
     const type = headers['content-type'];
     if (this.request.call.stream && isSuccess(status) && typeof type === 'string' && type.includes('text/event-stream')) {
-      this.relay = new SseRelay(this.request.stripUsageChunk);
+      this.relay = new SseRelay(new ChatReader(this.request.stripUsageChunk));
     }
   }
 
@@ -80,19 +82,12 @@ export class Attempt implements UpstreamEvents {
       this.chunks.push(chunk);
       return;
     }
-    this.keepForCounting(chunk);
-    let step;
-    try {
-      step = this.relay.push(chunk);
-    } catch {
-      return this.abort('too_large');
-    }
-    if (step.forward.length > 0) this.forward(step.forward);
-    if (step.hold.length > 0) this.held.push(...step.hold);
-    if (this.relay.complete) this.endStream(this.relay);
+    // What one read of the socket brings comes in many small calls; it goes on as one, in the same turn.
+    if (this.arrived.push(chunk) === 1) queueMicrotask(() => this.passOn());
   }
 
   onEnd(): void {
+    this.passOn();
     if (this.settled) return;
     if (this.relay !== null) return this.endStream(this.relay);
     if (isSuccess(this.status)) return this.endWhole();
@@ -100,6 +95,7 @@ export class Attempt implements UpstreamEvents {
   }
 
   onFailure(failure: UpstreamFailure): void {
+    this.passOn();
     if (this.settled) return;
     const { provider } = this.request;
     if (this.abortCause === 'client') return this.finish('aborted', 499, 'client_closed_request', null, { kind: 'nobody' }, null);
@@ -126,6 +122,24 @@ export class Attempt implements UpstreamEvents {
     this.control?.abort();
   }
 
+  /** Gives the relay what has arrived, and the client what the relay lets through. */
+  private passOn(): void {
+    const { relay, arrived } = this;
+    if (relay === null || arrived.length === 0 || this.settled || this.abortCause !== null) return;
+    this.arrived = [];
+    const bytes = arrived.length === 1 ? arrived[0]! : Buffer.concat(arrived);
+    this.keepForCounting(bytes);
+    let step;
+    try {
+      step = relay.push(bytes);
+    } catch {
+      return this.abort('too_large');
+    }
+    if (step.forward.length > 0) this.forward(step.forward);
+    if (step.hold.length > 0) this.held.push(...step.hold);
+    if (relay.complete) this.endStream(relay);
+  }
+
   private forward(parts: readonly Buffer[]): void {
     if (!this.streaming) {
       this.streaming = true;
@@ -146,16 +160,14 @@ export class Attempt implements UpstreamEvents {
 
   private endStream(relay: SseRelay): void {
     this.settled = true;
-    const rest = relay.finish();
-    if (rest !== null) this.held.push(rest);
+    this.held.push(...relay.finish().hold);
     // A stream that ended before anything could be forwarded still has to begin for the client.
     if (!this.streaming) {
       this.streaming = true;
       this.deps.onStreamStart(this.headers);
     }
     const answer: Answer = { kind: 'stream_end', rest: this.held };
-    const usage = readOpenAiUsage(relay.usage);
-    if (usage !== null) return this.known(usage, 'provider', answer);
+    if (relay.usage !== null) return this.known(relay.usage, 'provider', answer);
     if (relay.failed || this.chunks.length === 0) return this.unknown('usage_missing', answer);
     void this.estimate({ sse: Buffer.concat(this.chunks) }, answer);
   }

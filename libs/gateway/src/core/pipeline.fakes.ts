@@ -65,14 +65,20 @@ export class FakeUpstream {
       over = true;
       run();
     };
-    queueMicrotask(() => {
+    void (async () => {
+      await Promise.resolve();
       if (over) return;
       if (script.status !== undefined) events.onHead(script.status, { 'content-type': 'application/json', ...script.headers });
-      for (const chunk of script.chunks ?? []) events.onData(Buffer.from(chunk));
+      for (const chunk of script.chunks ?? []) {
+        events.onData(Buffer.from(chunk));
+        // Each chunk is a read of its own.
+        await Promise.resolve();
+        await Promise.resolve();
+      }
       if (script.hang === true) return;
       const { failure } = script;
       end(() => (failure === undefined ? events.onEnd() : events.onFailure(failure)));
-    });
+    })();
     return {
       abort: () => {
         this.aborted++;

@@ -19,15 +19,10 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Duplex & { _
 
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 413: 'Payload Too Large', 431: 'Request Header Fields Too Large' };
 
-function refusalOf(code: string | undefined): Refusal {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return refusals.headersTooLarge();
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return refusals.chunkExtensionsTooLarge();
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return refusals.requestTooSlow();
-    default:
-      return refusals.malformedHttp();
-  }
-}
+const BY_CODE: Readonly<Record<string, () => Refusal>> = {
+  HPE_HEADER_OVERFLOW: refusals.headersTooLarge,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: refusals.chunkExtensionsTooLarge,
+  ERR_HTTP_REQUEST_TIMEOUT: refusals.requestTooSlow,
+};
+
+const refusalOf = (code = ''): Refusal => (BY_CODE[code] ?? refusals.malformedHttp)();

@@ -1,8 +1,7 @@
+import { type TokenUsage } from '@apex/usage';
+
 const LF = 0x0a;
 const CR = 0x0d;
-const DONE = Buffer.from('[DONE]');
-const USAGE = Buffer.from('"usage"');
-const ERROR_EVENT = Buffer.from('"error"');
 
 /** An event longer than this is no event: the stream is refused rather than held in memory. */
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
@@ -13,33 +12,53 @@ export class SseEventTooLarge extends Error {}
 export interface RelayStep {
   /** Goes to the client at once. */
   readonly forward: readonly Buffer[];
-  /** Stays until the request is in the books: everything from the read that holds `[DONE]` on. */
+  /** Stays until the request is in the books: what ends the stream. */
   readonly hold: readonly Buffer[];
+}
+
+/** What one event of a protocol means to Apex. */
+export interface EventVerdict {
+  readonly usage?: TokenUsage;
+  /** It ends the stream. */
+  readonly done?: boolean;
+  /** It tells of an error. */
+  readonly failed?: boolean;
+  /** The client is not to see it. */
+  readonly drop?: boolean;
+}
+
+/** Reads a protocol's events on their way through. One object per stream. */
+export interface EventReader {
+  /** Where, at or after `from`, the first byte stands that can be of interest; -1: nowhere. It may be wrong in one way only: by naming a place that turns out not to be. */
+  findInterest(bytes: Buffer, from: number): number;
+  /** `data` is an event's payload; null: nothing of interest after all. */
+  read(data: string): EventVerdict | null;
 }
 
 const NOTHING: readonly Buffer[] = [];
 
 /**
- * Passes an OpenAI event stream on while reading its usage (Server-Sent Events, WHATWG HTML 9.2.6).
+ * Passes an event stream on while reading its usage (Server-Sent Events, WHATWG HTML 9.2.6).
  *
  * Bytes are never rewritten and leave with the read they came in; only an event that is still incomplete waits for its
- * rest, as no client could use it. Two things are kept back: the extra usage chunk where the client did not ask for it,
- * and the read that ends the stream.
+ * rest, as no client could use it. Two things are kept back: events that the client is not to see, and the event that
+ * ends the stream, with all that comes behind it.
  */
 export class SseRelay {
-  private carry: Buffer | null = null;
+  private carry: Buffer[] = [];
+  private carried = 0;
   private done = false;
-  private usageObject: unknown = undefined;
+  private seenUsage: TokenUsage | null = null;
   private errorSeen = false;
 
-  constructor(private readonly stripUsageChunk: boolean) {}
+  constructor(private readonly reader: EventReader) {}
 
-  /** The last usage object seen, as the provider wrote it; undefined when none came. */
-  get usage(): unknown {
-    return this.usageObject;
+  /** As the provider told it so far; null: not at all. */
+  get usage(): TokenUsage | null {
+    return this.seenUsage;
   }
 
-  /** The provider said `[DONE]`. */
+  /** The protocol's own end has been seen. */
   get complete(): boolean {
     return this.done;
   }
@@ -49,93 +68,119 @@ export class SseRelay {
     return this.errorSeen;
   }
 
+  /** @throws SseEventTooLarge */
   push(chunk: Buffer): RelayStep {
     if (this.done) return { forward: NOTHING, hold: [chunk] };
-    const data = this.carry === null ? chunk : Buffer.concat([this.carry, chunk]);
-    this.carry = null;
-    const out: Buffer[] = [];
+    const end = this.eventsEnd(chunk);
+    if (end < 0) {
+      this.keep(chunk);
+      return { forward: NOTHING, hold: NOTHING };
+    }
+    const events = this.takeEvents(chunk, end);
+    const interest = this.reader.findInterest(events, 0);
+    const step = interest < 0 ? { forward: [events], hold: NOTHING } : this.readFrom(events, interest);
+    if (end === chunk.length) return step;
+    const rest = chunk.subarray(end);
+    if (this.done) return { forward: step.forward, hold: [...step.hold, rest] };
+    this.keep(rest);
+    return step;
+  }
+
+  /** A last event that never got its blank line: providers that end so mean it to be read. */
+  finish(): RelayStep {
+    if (this.carried === 0) return { forward: NOTHING, hold: NOTHING };
+    const rest = Buffer.concat(this.carry);
+    this.carry = [];
+    this.carried = 0;
+    return { forward: NOTHING, hold: this.inspect(rest) ? NOTHING : [rest] };
+  }
+
+  /** What was carried and the chunk up to `end`: whole events. */
+  private takeEvents(chunk: Buffer, end: number): Buffer {
+    const upToEnd = end === chunk.length ? chunk : chunk.subarray(0, end);
+    if (this.carried === 0) return upToEnd;
+    const events = Buffer.concat([...this.carry, upToEnd]);
+    this.carry = [];
+    this.carried = 0;
+    return events;
+  }
+
+  /** Reads the events of interest, from the first on. */
+  private readFrom(events: Buffer, firstInterest: number): RelayStep {
+    const forward: Buffer[] = [];
     let runStart = 0;
-    let at = 0;
-    // The quick way: a read of whole events without anything of interest in them passes as it is.
-    const end = lastEventEnd(data);
-    if (end < data.length) {
-      this.carry = data.subarray(end);
-      if (this.carry.length > MAX_EVENT_BYTES) throw new SseEventTooLarge(`an event of more than ${MAX_EVENT_BYTES} bytes`);
-    }
-    if (end === 0) return { forward: NOTHING, hold: NOTHING };
-    const complete = end === data.length ? data : data.subarray(0, end);
-    const interesting = complete.includes(DONE) || complete.includes(USAGE) || complete.includes(ERROR_EVENT);
-    if (!interesting) return { forward: [complete], hold: NOTHING };
-
-    while (at < complete.length) {
-      const eventEnd = nextEventEnd(complete, at);
-      const drop = this.inspect(complete.subarray(at, eventEnd));
-      if (drop) {
-        if (at > runStart) out.push(complete.subarray(runStart, at));
-        runStart = eventEnd;
+    let interest = firstInterest;
+    while (interest >= 0) {
+      const start = eventStart(events, interest, runStart);
+      const end = nextEventEnd(events, interest);
+      const drop = this.inspect(events.subarray(start, end));
+      if (drop || this.done) {
+        if (start > runStart) forward.push(events.subarray(runStart, start));
+        runStart = drop ? end : start;
       }
-      at = eventEnd;
+      if (this.done) return { forward, hold: [events.subarray(runStart)] };
+      interest = end < events.length ? this.reader.findInterest(events, end) : -1;
     }
-    if (runStart < complete.length) out.push(complete.subarray(runStart));
-    if (!this.done) return { forward: out, hold: NOTHING };
-    if (this.carry !== null) {
-      out.push(this.carry);
-      this.carry = null;
-    }
-    return { forward: NOTHING, hold: out };
+    if (runStart < events.length) forward.push(runStart === 0 ? events : events.subarray(runStart));
+    return { forward, hold: NOTHING };
   }
 
-  /** The bytes of a last event that never got its blank line; providers that end so mean it to be read. */
-  finish(): Buffer | null {
-    const rest = this.carry;
-    this.carry = null;
-    if (rest === null) return null;
-    return this.inspect(rest) ? null : rest;
-  }
-
-  /** Reads one event; true when it must not reach the client. */
+  /** True when the event must not reach the client. */
   private inspect(event: Buffer): boolean {
-    const hasDone = event.includes(DONE);
-    if (!hasDone && !event.includes(USAGE) && !event.includes(ERROR_EVENT)) return false;
-    const data = eventData(event);
-    if (data === '[DONE]') {
-      this.done = true;
-      return false;
+    const verdict = this.reader.read(eventData(event));
+    if (verdict === null) return false;
+    if (verdict.usage !== undefined) this.seenUsage = verdict.usage;
+    if (verdict.done === true) this.done = true;
+    if (verdict.failed === true) this.errorSeen = true;
+    return verdict.drop === true;
+  }
+
+  private keep(bytes: Buffer): void {
+    this.carry.push(bytes);
+    this.carried += bytes.length;
+    if (this.carried > MAX_EVENT_BYTES) throw new SseEventTooLarge(`an event of more than ${MAX_EVENT_BYTES} bytes`);
+  }
+
+  /** Behind the last blank line in `chunk`, one that began in the carried bytes included; -1 if there is none. */
+  private eventsEnd(chunk: Buffer): number {
+    for (let at = chunk.lastIndexOf(LF); at >= 0; at = at === 0 ? -1 : chunk.lastIndexOf(LF, at - 1)) {
+      const before = this.byteBefore(chunk, at - 1);
+      if (before === LF || (before === CR && this.byteBefore(chunk, at - 2) === LF)) return at + 1;
     }
-    let parsed: { usage?: unknown; choices?: unknown; error?: unknown };
-    try {
-      parsed = JSON.parse(data) as typeof parsed;
-    } catch {
-      return false;
+    return -1;
+  }
+
+  /** The byte at `index` of `chunk`; below 0 it stands in what was carried. */
+  private byteBefore(chunk: Buffer, index: number): number | undefined {
+    if (index >= 0) return chunk[index];
+    let at = index;
+    for (let i = this.carry.length - 1; i >= 0; i--) {
+      const part = this.carry[i]!;
+      at += part.length;
+      if (at >= 0) return part[at];
     }
-    if (parsed === null || typeof parsed !== 'object') return false;
-    if (parsed.error !== undefined && parsed.error !== null) this.errorSeen = true;
-    if (parsed.usage === undefined || parsed.usage === null) return false;
-    this.usageObject = parsed.usage;
-    return this.stripUsageChunk && Array.isArray(parsed.choices) && parsed.choices.length === 0;
+    return undefined;
   }
 }
 
 /** The payload of an event: its `data` lines without their field name, joined by newlines. */
 function eventData(event: Buffer): string {
-  const lines = event.toString('utf8').split(/\r\n|\n|\r/);
+  const text = event.toString('utf8');
+  // The usual event: one data line and the blank one.
+  if (text.startsWith('data: ') && text.indexOf('\n') === text.length - 2) return text.slice(6, -2);
   const data: string[] = [];
-  for (const line of lines) {
-    if (!line.startsWith('data:')) continue;
-    data.push(line.startsWith('data: ') ? line.slice(6) : line.slice(5));
+  for (const line of text.split(/\r\n|\n|\r/)) {
+    if (line.startsWith('data:')) data.push(line.startsWith('data: ') ? line.slice(6) : line.slice(5));
   }
   return data.join('\n');
 }
 
-/** Behind the last blank line of `data`, or 0. */
-function lastEventEnd(data: Buffer): number {
-  let at = data.length - 1;
-  while ((at = data.lastIndexOf(LF, at)) >= 0) {
-    if (data[at - 1] === LF || (data[at - 1] === CR && data[at - 2] === LF)) return at + 1;
-    at--;
-    if (at < 0) break;
+/** Where the event that holds byte `at` begins, not before `from`, which is an event's start. */
+function eventStart(data: Buffer, at: number, from: number): number {
+  for (let lf = data.lastIndexOf(LF, at); lf > from; lf = data.lastIndexOf(LF, lf - 1)) {
+    if (data[lf - 1] === LF || (data[lf - 1] === CR && data[lf - 2] === LF)) return lf + 1;
   }
-  return 0;
+  return from;
 }
 
 /** Behind the first blank line at or after `from`, or the end. */

@@ -34,7 +34,6 @@ function checkModel(body: Body): Refusal | null {
   if (model === undefined) return refusals.missingParameter('model');
   if (typeof model !== 'string') return refusals.invalidType('model', 'a string');
   // Half of a surrogate pair is no character: no table would take it, and so no record could be made.
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
   if (model === '' || model.length > MAX_MODEL_LENGTH || /[\u0000-\u001f]/.test(model) || !model.isWellFormed()) return refusals.invalidValue('model', 'the name of a model');
   return null;
 }
