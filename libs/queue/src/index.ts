@@ -1,0 +1,6 @@
+export { Bus, type BusHandler } from './bus.js';
+export { LocalBus } from './local-bus.js';
+export { RedisBus } from './redis-bus.js';
+export { createRedis, reconnectDelay, type RedisConnectionOptions } from './connection.js';
+export { QueueModule, type QueueConfig } from './queue.module.js';
+export { startEmbeddedRedis, type EmbeddedRedis, type EmbeddedRedisOptions, type RedisUnavailable } from './embedded/embedded-redis.js';
