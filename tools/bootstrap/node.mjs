@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from './progress.mjs';
+import { root } from './root.mjs';
+
+/** Whether a version such as "24.1.0" is at least the one given by its numbers. */
+export function hasVersion(version, atLeast) {
+  const numbers = version.replace(/^v/, '').split('.').map(Number);
+  for (const [index, wanted] of atLeast.entries()) {
+    const own = numbers[index] ?? 0;
+    if (own !== wanted) return own > wanted;
+  }
+  return true;
+}
+
+/** The Node that Apex runs on: the one that came by npm, else this one if it is new enough. */
+export function findNode() {
+  const link = join(root, 'node_modules/.bin/node');
+  if (existsSync(link)) {
+    const path = realpathSync(link);
+    try {
+      if (hasVersion(execFileSync(path, ['--version'], { encoding: 'utf8' }).trim(), [22, 15])) return path;
+    } catch {
+      // It does not run here (another libc, perhaps).
+    }
+  }
+  if (hasVersion(process.versions.node, [22, 15])) return process.execPath;
+  throw new Failure(`Apex runs on Node 22.15 or newer; this is ${process.versions.node}, and npm has none for ${process.platform}-${process.arch} that runs here. Install Node 24: https://nodejs.org/en/download`);
+}
