@@ -41,6 +41,9 @@ export interface UpstreamEvents {
 
 const ABORTED = new Error('the call was aborted');
 
+/** undici's clock for its time-outs ticks every half second and may be a second late: a short wait has a timer of its own. */
+const COARSE_IS_GOOD_FROM_MS = 60_000;
+
 /**
  * HTTP/1.1 to the providers over keep-alive pools, one per origin; a pool goes when its last connection is closed.
  * HTTP/2 is off: there, one broken connection breaks every stream on it, and here a request's end is its socket's.
@@ -60,7 +63,7 @@ export class UpstreamClient {
   }
 
   call(request: UpstreamRequest, events: UpstreamEvents): UpstreamControl {
-    const call = new Call(events, this.live);
+    const call = new Call(events, this.live, request.firstByteTimeoutMs);
     this.live.add(call);
     const free = this.agent.dispatch(
       {
@@ -100,6 +103,7 @@ export class UpstreamClient {
 /** One call: undici's handler on one side, the caller's reins on the other. One object per call, for the hot path. */
 class Call implements Dispatcher.DispatchHandler, UpstreamControl {
   private controller: Dispatcher.DispatchController | null = null;
+  /** Until it is sent: for a connection. After that: for the answer's head. */
   private waiting: NodeJS.Timeout | null = null;
   private sent = false;
   private aborted = false;
@@ -110,6 +114,7 @@ class Call implements Dispatcher.DispatchHandler, UpstreamControl {
   constructor(
     private readonly events: UpstreamEvents,
     private readonly live: Set<Call>,
+    private readonly firstByteTimeoutMs: number,
   ) {}
 
   /** undici has it. With all connections busy it would let the call wait for one for ever: then `longestWaitMs` counts. */
@@ -145,12 +150,15 @@ class Call implements Dispatcher.DispatchHandler, UpstreamControl {
     this.controller = controller;
     this.sent = true;
     this.stopWaiting();
+    if (this.firstByteTimeoutMs < COARSE_IS_GOOD_FROM_MS) this.waiting = setTimeout(() => this.giveUp(controller), this.firstByteTimeoutMs).unref();
     if (this.paused) controller.pause();
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
     // 1xx heads come before the real one.
-    if (status >= 200 && !this.over) this.events.onHead(status, headers);
+    if (status < 200 || this.over) return;
+    this.stopWaiting();
+    this.events.onHead(status, headers);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -166,6 +174,11 @@ class Call implements Dispatcher.DispatchHandler, UpstreamControl {
     // Closed, or a request that HTTP cannot express: told like any other failure, after `call` has returned.
     if (this.dispatching) queueMicrotask(() => this.fail(failure));
     else this.fail(failure);
+  }
+
+  private giveUp(controller: Dispatcher.DispatchController): void {
+    this.fail('first_byte_timeout');
+    controller.abort(ABORTED);
   }
 
   private fail(failure: UpstreamFailure): void {

@@ -12,6 +12,11 @@ export interface SseEvent {
 /** How a request is put to a provider of this protocol. */
 export interface EncodedRequest {
   readonly body: Readonly<Record<string, unknown>>;
+  /**
+   * Members of the conversation that this protocol has no words for and that change neither the answer nor its form, such
+   * as cache breakpoints. They were left out of the body; the client is told so.
+   */
+  readonly ignoredHints?: readonly string[];
 }
 
 /**

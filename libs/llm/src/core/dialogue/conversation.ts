@@ -126,9 +126,12 @@ export type OutputFormat =
 /** `effort` and `budgetTokens` are two ways to say one thing; at most one is not null. `enabled: false` asks for none. */
 export interface Reasoning {
   readonly enabled: boolean;
-  readonly effort: 'minimal' | 'low' | 'medium' | 'high' | null;
+  readonly effort: ReasoningEffort | null;
   readonly budgetTokens: number | null;
 }
+
+/** OpenAI's and Anthropic's scales in one; a protocol that lacks a step refuses it, as another step is another request. */
+export type ReasoningEffort = 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 /** Something of a request that the other side has no words for, by the name that the caller gave it. */
 export interface Inexpressible {

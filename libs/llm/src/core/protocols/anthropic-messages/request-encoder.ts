@@ -1,0 +1,163 @@
+import { type EncodedRequest } from '../../dialogue/codec.js';
+import { type Conversation, type Decoded, type Problem, type Tool } from '../../dialogue/conversation.js';
+import { budgetOf, MIN_BUDGET_TOKENS, traitsOf, type ModelTraits } from './models.js';
+import { decoded } from './problems.js';
+import { cacheControl, encodeTurns, inexpressible } from './turns-encoder.js';
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * The limit for a conversation that sets none: `max_tokens` is not optional here, and elsewhere its absence means as much
+ * as the model can write. So it is the model's documented maximum (models/overview); for a model that is not known to be
+ * Claude 8,192, and as much again as it may think.
+ */
+export function defaultMaxTokens(model: string, budgetTokens: number | null = null): number {
+  const traits = traitsOf(model);
+  return traits.maxOutputTokens + (traits.known ? 0 : (budgetTokens ?? 0));
+}
+
+/** The body for a provider (platform.claude.com/docs/en/api/messages/create), in the form that the conversation's model takes. */
+export function encodeRequest(conversation: Conversation): Decoded<EncodedRequest> {
+  const problems: Problem[] = [];
+  const traits = traitsOf(conversation.model);
+  const maxTokens = conversation.maxOutputTokens ?? defaultMaxTokens(conversation.model, conversation.reasoning?.budgetTokens);
+  const { system, messages } = encodeTurns(conversation, traits, problems);
+  const reasoning = encodeReasoning(conversation, traits, maxTokens, problems);
+  const format = encodeOutput(conversation, traits, problems);
+  refuseUnsayable(conversation, problems);
+  const outputConfig = { ...reasoning.outputConfig, ...format };
+  const body = {
+    model: conversation.model,
+    max_tokens: maxTokens,
+    ...(system.length === 0 ? {} : { system }),
+    messages,
+    ...encodeTools(conversation, traits, problems),
+    ...encodeSampling(conversation, traits, problems),
+    ...reasoning.members,
+    ...(Object.keys(outputConfig).length === 0 ? {} : { output_config: outputConfig }),
+    ...(conversation.stop.length === 0 ? {} : { stop_sequences: conversation.stop }),
+    ...(conversation.endUser === null ? {} : { metadata: { user_id: conversation.endUser } }),
+    ...(conversation.stream ? { stream: true } : {}),
+  };
+  return decoded({ body, ignoredHints: leftOut(conversation) }, problems);
+}
+
+/** What the body has no place for and what changes nothing: see `encodeTools`, `encodeOutput` and the calls' signatures in the turns. */
+function leftOut({ turns, tools, toolChoice, parallelTools, output }: Conversation): string[] {
+  const hints: string[] = [];
+  if (turns.some((turn) => turn.role === 'assistant' && turn.parts.some((part) => part.type === 'tool_call' && part.signature !== undefined))) hints.push('turns[].parts[].signature');
+  if (tools.length === 0 && toolChoice !== null) hints.push('toolChoice');
+  if (parallelTools !== null && (tools.length === 0 || toolChoice?.kind === 'none')) hints.push('parallelTools');
+  if (output.kind === 'json_schema' && output.name !== null) hints.push('output.name');
+  return hints;
+}
+
+/** Members without a counterpart. A penalty of 0 and one candidate ask for nothing. */
+function refuseUnsayable(conversation: Conversation, problems: Problem[]): void {
+  const refuse = (param: keyof Conversation, why: string): void => {
+    problems.push(inexpressible(param, why));
+  };
+  if (conversation.seed !== null) refuse('seed', 'sampling cannot be seeded');
+  if (conversation.presencePenalty !== null && conversation.presencePenalty !== 0) refuse('presencePenalty', 'there are no penalties');
+  if (conversation.frequencyPenalty !== null && conversation.frequencyPenalty !== 0) refuse('frequencyPenalty', 'there are no penalties');
+  if (conversation.candidates !== 1) refuse('candidates', 'one answer is given');
+  if (conversation.logprobs !== null) refuse('logprobs', 'log probabilities are not given');
+  conversation.stop.forEach((sequence, index) => {
+    if (sequence.trim() === '') problems.push(inexpressible(`stop[${index}]`, 'a stop sequence must hold more than white space'));
+  });
+}
+
+/** Claude 4.7 and later take the defaults alone; with thinking, so do the others (build-with-claude/extended-thinking#feature-compatibility). */
+function encodeSampling(conversation: Conversation, traits: ModelTraits, problems: Problem[]): Members {
+  const { temperature, topP, topK } = conversation;
+  const thinks = traits.sampling && traits.known && conversation.reasoning?.enabled === true;
+  const why = traits.sampling ? 'cannot be set together with thinking' : 'cannot be set for this model';
+  const fixed = thinks || !traits.sampling;
+  if (temperature !== null && temperature > 1) problems.push(inexpressible('temperature', 'is at most 1'));
+  else if (fixed && temperature !== null && temperature !== 1) problems.push(inexpressible('temperature', why));
+  if (fixed && topP !== null && topP < (thinks ? 0.95 : 1)) problems.push(inexpressible('topP', why));
+  if (fixed && topK !== null) problems.push(inexpressible('topK', why));
+  return { ...(temperature === null ? {} : { temperature }), ...(topP === null ? {} : { top_p: topP }), ...(topK === null ? {} : { top_k: topK }) };
+}
+
+interface EncodedReasoning {
+  readonly members: Members;
+  readonly outputConfig: Members;
+}
+
+const NO_REASONING: EncodedReasoning = { members: {}, outputConfig: {} };
+
+/** In the form that the model takes: an effort where it has efforts, else the budget that stands for it (`EFFORT_BUDGETS`). */
+function encodeReasoning({ reasoning }: Conversation, traits: ModelTraits, maxTokens: number, problems: Problem[]): EncodedReasoning {
+  const refused = (param: string, why: string): EncodedReasoning => {
+    problems.push(inexpressible(param, why));
+    return NO_REASONING;
+  };
+  if (reasoning === null) return NO_REASONING;
+  const { enabled, effort, budgetTokens } = reasoning;
+  if (!enabled) {
+    if (!traits.thinkingCanBeOff) return refused('reasoning.enabled', 'this model always thinks');
+    return traits.thinking === 'none' ? NO_REASONING : { members: { thinking: { type: 'disabled' } }, outputConfig: {} };
+  }
+  if (traits.thinking === 'none') return refused('reasoning', 'this model does not think');
+  if (budgetTokens !== null) {
+    if (traits.thinking === 'adaptive') return refused('reasoning.budgetTokens', 'this model takes an effort and no budget');
+    if (budgetTokens < MIN_BUDGET_TOKENS || budgetTokens >= maxTokens) return refused('reasoning.budgetTokens', `must be at least ${MIN_BUDGET_TOKENS} and less than the limit of output`);
+    return { members: { thinking: { type: 'enabled', budget_tokens: budgetTokens } }, outputConfig: {} };
+  }
+  if (traits.thinking === 'budget') {
+    const budget = budgetOf(effort ?? 'medium', maxTokens);
+    if (budget === null) return refused('reasoning', `the limit of output leaves less than the ${MIN_BUDGET_TOKENS} tokens that thinking needs`);
+    return { members: { thinking: { type: 'enabled', budget_tokens: budget } }, outputConfig: {} };
+  }
+  if (effort !== null && !traits.efforts.includes(effort)) return refused('reasoning.effort', `must be one of ${traits.efforts.join(', ')}`);
+  return { members: { thinking: { type: 'adaptive' } }, outputConfig: effort === null ? {} : { effort } };
+}
+
+/**
+ * JSON of a schema by `output_config.format` (build-with-claude/structured-outputs), never by a tool that is forced on the
+ * model. The form is guaranteed, also where `strict` asks for less; a schema's name is a label alone and has no place.
+ */
+function encodeOutput({ output }: Conversation, traits: ModelTraits, problems: Problem[]): Members {
+  if (output.kind === 'text') return {};
+  if (output.kind === 'json') {
+    problems.push(inexpressible('output', 'JSON without a schema cannot be asked for'));
+    return {};
+  }
+  if (!traits.jsonSchema) problems.push(inexpressible('output', 'this model has no structured outputs'));
+  const told = output.schema['description'];
+  if (output.description !== null && told !== undefined && told !== output.description) problems.push(inexpressible('output.description', 'the schema has a description of its own'));
+  return { format: { type: 'json_schema', schema: output.description === null ? output.schema : { ...output.schema, description: output.description } } };
+}
+
+const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
+
+/** Without tools there is nothing to choose from: a choice that forces none is left out, and so is what concerns several calls. */
+function encodeTools({ tools, toolChoice, parallelTools, reasoning }: Conversation, traits: ModelTraits, problems: Problem[]): Members {
+  const forced = toolChoice?.kind === 'required' || toolChoice?.kind === 'tool';
+  if (tools.length === 0) {
+    if (forced) problems.push(inexpressible('toolChoice', 'there are no tools'));
+    return {};
+  }
+  if (forced && (!traits.forcedTools || (traits.thinking === 'budget' && reasoning?.enabled === true))) problems.push(inexpressible('toolChoice', traits.forcedTools ? 'a tool cannot be forced together with thinking' : 'this model cannot be forced to call a tool'));
+  tools.forEach(({ name }, index) => {
+    if (!TOOL_NAME.test(name)) problems.push(inexpressible(`tools[${index}].name`, 'must be 1 to 128 letters, digits, underscores and hyphens'));
+  });
+  const single = parallelTools === null || toolChoice?.kind === 'none' ? {} : { disable_parallel_tool_use: !parallelTools };
+  const choice = toolChoice ?? (parallelTools === null ? null : { kind: 'auto' as const });
+  if (choice === null) return { tools: tools.map(encodeTool) };
+  const type = choice.kind === 'required' ? 'any' : choice.kind;
+  return { tools: tools.map(encodeTool), tool_choice: { type, ...(choice.kind === 'tool' ? { name: choice.name } : {}), ...single } };
+}
+
+function encodeTool(tool: Tool): Members {
+  const schema = tool.parameters ?? { type: 'object', properties: {} };
+  return {
+    name: tool.name,
+    ...(tool.description === null ? {} : { description: tool.description }),
+    // The root's type is not optional here, and arguments are an object everywhere.
+    input_schema: 'type' in schema ? schema : { type: 'object', ...schema },
+    ...(tool.strict === null ? {} : { strict: tool.strict }),
+    ...cacheControl(tool.cache),
+  };
+}

@@ -1,0 +1,378 @@
+import fc from 'fast-check';
+import { type Conversation } from '../../dialogue/conversation.js';
+import { conversations, mutated } from '../../dialogue/dialogue.fakes.js';
+import { IGNORED_HINTS, openAiResponsesCodec as codec } from './index.js';
+
+const minimal = { model: 'gpt-5.4', input: 'Hi' };
+
+const EMPTY: Conversation = {
+  model: 'gpt-5.4', system: [], turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }], tools: [], toolChoice: null, parallelTools: null, maxOutputTokens: null, temperature: null, topP: null, topK: null,
+  stop: [], seed: null, presencePenalty: null, frequencyPenalty: null, candidates: 1, logprobs: null, output: { kind: 'text' }, reasoning: null, endUser: null, stream: false,
+};
+
+const decoded = (body: object): Conversation => {
+  const result = codec.decodeRequest(body);
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.value;
+};
+const problems = (body: unknown): string[] => {
+  const result = codec.decodeRequest(body);
+  return result.ok ? [] : result.problems.map(({ kind, param }) => `${kind} ${param}`);
+};
+const encoded = (conversation: Conversation) => {
+  const result = codec.encodeRequest(conversation);
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.value;
+};
+const refused = (conversation: Conversation): string[] => {
+  const result = codec.encodeRequest(conversation);
+  return result.ok ? [] : result.problems.map(({ kind, param }) => `${kind} ${param}`);
+};
+
+/** A body that uses all that is carried over, and all hints. */
+const full = {
+  model: 'gpt-5.4',
+  instructions: 'Be brief.',
+  input: [
+    { role: 'developer', content: 'In English.' },
+    { type: 'message', role: 'system', content: [{ type: 'input_text', text: 'Politely.' }] },
+    {
+      role: 'user',
+      content: [
+        { type: 'input_text', text: 'What is this?', prompt_cache_breakpoint: { mode: 'explicit' } },
+        { type: 'input_image', image_url: 'https://example.com/a.png', detail: 'low' },
+        { type: 'input_image', image_url: 'data:image/png;base64,iVBORw==' },
+        { type: 'input_file', filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBERg==' },
+        { type: 'input_file', file_url: 'https://example.com/b.pdf' },
+        { type: 'input_file', filename: 'c.txt', file_data: 'data:text/plain;base64,w6k=' },
+      ],
+    },
+    { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'First.' }, { type: 'summary_text', text: 'Then.' }], encrypted_content: 'gAAA', status: 'completed' },
+    { type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', phase: 'commentary', content: [{ type: 'output_text', text: 'Let me look.', annotations: [], logprobs: [] }] },
+    { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'look', arguments: '{"at":1}', status: 'completed' },
+    { type: 'function_call', id: 'fc_2', call_id: 'call_2', name: 'look', arguments: '{"at":2}', status: 'completed' },
+    { type: 'function_call_output', call_id: 'call_1', output: 'a cat' },
+    { type: 'function_call_output', call_id: 'call_2', output: [{ type: 'input_text', text: 'see' }, { type: 'input_image', image_url: 'data:image/png;base64,iVBORw==' }] },
+    { type: 'reasoning', id: 'rs_2', encrypted_content: 'gBBB' },
+    { role: 'assistant', content: 'A cat.' },
+    { role: 'assistant', content: [{ type: 'refusal', refusal: 'No more.' }] },
+    { role: 'system', content: 'Now in French.' },
+    { role: 'user', content: 'And now?' },
+  ],
+  tools: [
+    { type: 'function', name: 'look', description: 'Looks.', parameters: { type: 'object', properties: { at: { type: 'integer' } } }, strict: true },
+    { type: 'function', name: 'stop', parameters: null, strict: false },
+  ],
+  tool_choice: { type: 'function', name: 'look' },
+  parallel_tool_calls: false,
+  max_output_tokens: 100,
+  temperature: 0.5,
+  top_p: 0.9,
+  text: { format: { type: 'json_schema', name: 'answer', schema: { type: 'object' }, description: 'The answer.', strict: true }, verbosity: 'medium' },
+  reasoning: { effort: 'high', summary: 'auto' },
+  safety_identifier: 'user-1',
+  stream: true,
+  store: true,
+  metadata: { a: 'b' },
+  service_tier: 'auto',
+  prompt_cache_key: 'k',
+  prompt_cache_retention: '24h',
+  prompt_cache_options: { mode: 'implicit', ttl: '30m' },
+  max_tool_calls: 3,
+  stream_options: { include_obfuscation: false },
+  include: ['reasoning.encrypted_content'],
+  truncation: 'disabled',
+  background: false,
+};
+
+describe('decodeRequest', () => {
+  it('reads a text', () => {
+    expect(decoded(minimal)).toEqual(EMPTY);
+  });
+
+  it('reads everything that can be carried over', () => {
+    expect(decoded(full)).toEqual({
+      ...EMPTY,
+      system: [{ type: 'text', text: 'Be brief.' }, { type: 'text', text: 'In English.' }, { type: 'text', text: 'Politely.' }],
+      turns: [
+        {
+          role: 'user',
+          parts: [
+            { type: 'text', text: 'What is this?' },
+            { type: 'image', source: { kind: 'url', url: 'https://example.com/a.png' }, detail: 'low' },
+            { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'iVBORw==' }, detail: null },
+            { type: 'document', source: { kind: 'base64', mediaType: 'application/pdf', data: 'JVBERg==' }, name: 'a.pdf' },
+            { type: 'document', source: { kind: 'url', url: 'https://example.com/b.pdf' }, name: null },
+            { type: 'document', source: { kind: 'text', text: 'é' }, name: 'c.txt' },
+          ],
+        },
+        {
+          role: 'assistant',
+          parts: [
+            { type: 'thinking', text: 'First.\n\nThen.', signature: 'gAAA' },
+            { type: 'text', text: 'Let me look.' },
+            { type: 'tool_call', id: 'call_1', name: 'look', arguments: '{"at":1}' },
+            { type: 'tool_call', id: 'call_2', name: 'look', arguments: '{"at":2}' },
+          ],
+        },
+        {
+          role: 'user',
+          parts: [
+            { type: 'tool_result', toolCallId: 'call_1', content: [{ type: 'text', text: 'a cat' }], isError: false },
+            { type: 'tool_result', toolCallId: 'call_2', content: [{ type: 'text', text: 'see' }, { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'iVBORw==' }, detail: null }], isError: false },
+          ],
+        },
+        { role: 'assistant', parts: [{ type: 'redacted_thinking', data: 'gBBB' }, { type: 'text', text: 'A cat.' }, { type: 'refusal', text: 'No more.' }] },
+        { role: 'system', parts: [{ type: 'text', text: 'Now in French.' }] },
+        { role: 'user', parts: [{ type: 'text', text: 'And now?' }] },
+      ],
+      tools: [
+        { name: 'look', description: 'Looks.', parameters: { type: 'object', properties: { at: { type: 'integer' } } }, strict: true },
+        { name: 'stop', description: null, parameters: null, strict: false },
+      ],
+      toolChoice: { kind: 'tool', name: 'look' },
+      parallelTools: false,
+      maxOutputTokens: 100,
+      temperature: 0.5,
+      topP: 0.9,
+      output: { kind: 'json_schema', name: 'answer', description: 'The answer.', schema: { type: 'object' }, strict: true },
+      reasoning: { enabled: true, effort: 'high', budgetTokens: null },
+      endUser: 'user-1',
+      stream: true,
+    });
+  });
+
+  it('loses nothing: whatever is taken out of a body changes what is read, but for hints and what the server itself said', () => {
+    const whole = JSON.stringify(decoded(full));
+    const silent = [...IGNORED_HINTS, 'input[].id', 'input[].status', 'input[].type', 'input[].content[].annotations', 'input[].content[].logprobs', 'tools[].parameters', 'text.verbosity', 'include', 'include[]', 'truncation', 'background'];
+    const lost = places(full).filter(({ path, without }) => {
+      const result = codec.decodeRequest(without);
+      return result.ok && JSON.stringify(result.value) === whole && !silent.some((name) => path === name || path.startsWith(`${name}.`));
+    });
+    expect(lost.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('refuses a member that it does not know, wherever it is', () => {
+    const open = /^(?:metadata|tools\[\]\.parameters|text\.format\.schema|input\[\]\.content\[\]\.(?:prompt_cache_breakpoint|logprobs))(?:\.|$)/;
+    for (const { path, put } of holders(full)) {
+      if (open.test(path)) continue;
+      const found = problems(put('unheard_of', 1));
+      expect(found.some((problem) => problem.startsWith('inexpressible') && problem.endsWith('unheard_of'))).toBe(true);
+    }
+  });
+
+  it.each([
+    ['previous_response_id', { previous_response_id: 'resp_1' }, 'inexpressible previous_response_id'],
+    ['conversation', { conversation: { id: 'conv_1' } }, 'inexpressible conversation'],
+    ['background', { background: true }, 'inexpressible background'],
+    ['prompt templates', { prompt: { id: 'pmpt_1' } }, 'inexpressible prompt'],
+    ['truncation', { truncation: 'auto' }, 'inexpressible truncation'],
+    ['verbosity', { text: { verbosity: 'low' } }, 'inexpressible text.verbosity'],
+    ['a service tier', { service_tier: 'priority' }, 'inexpressible service_tier'],
+    ['moderation', { moderation: { model: 'omni-moderation-latest' } }, 'inexpressible moderation'],
+    ['context management', { context_management: [{ type: 'compaction' }] }, 'inexpressible context_management'],
+    ['log probabilities', { include: ['message.output_text.logprobs'], top_logprobs: 5 }, 'inexpressible top_logprobs'],
+    ['included results', { include: ['file_search_call.results'] }, 'inexpressible include[0]'],
+    ['prewarming', { prompt_cache_options: { prewarm: true } }, 'inexpressible prompt_cache_options.prewarm'],
+    ['pro mode', { reasoning: { mode: 'pro' } }, 'inexpressible reasoning.mode'],
+    ['two end users', { user: 'a', safety_identifier: 'b' }, 'inexpressible user'],
+    ...['web_search', 'file_search', 'computer', 'mcp', 'code_interpreter', 'image_generation', 'custom', 'shell', 'namespace'].map((type) => [`the tool ${type}`, { tools: [{ type, name: 'x' }] }, 'inexpressible tools[0].type'] as const),
+    ['deferred tools', { tools: [{ type: 'function', name: 'x', parameters: {}, defer_loading: true }] }, 'inexpressible tools[0].defer_loading'],
+    ['allowed tools', { tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [] } }, 'inexpressible tool_choice.type'],
+    ['an item reference', { input: [{ type: 'item_reference', id: 'msg_1' }] }, 'inexpressible input[0]'],
+    ['an item reference without type', { input: [{ id: 'msg_1' }] }, 'inexpressible input[0]'],
+    ...['web_search_call', 'computer_call_output', 'compaction', 'configuration_update', 'custom_tool_call', 'mcp_call', 'additional_tools'].map((type) => [`the item ${type}`, { input: [{ type }] }, 'inexpressible input[0].type'] as const),
+    ['reasoning that is stored elsewhere', { input: [{ type: 'reasoning', id: 'rs_1', summary: [] }] }, 'inexpressible input[0]'],
+    ['an image by id', { input: [{ role: 'user', content: [{ type: 'input_image', file_id: 'file-1', detail: 'auto' }] }] }, 'inexpressible input[0].content[0].file_id'],
+    ['an image in its original size', { input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'https://a.b/c', detail: 'original' }] }] }, 'inexpressible input[0].content[0].detail'],
+    ['a file by id', { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'file-1' }] }] }, 'inexpressible input[0].content[0].file_id'],
+    ['audio', { input: [{ role: 'user', content: [{ type: 'input_audio', input_audio: {} }] }] }, 'inexpressible input[0].content[0].type'],
+    ['citations', { input: [{ role: 'assistant', content: [{ type: 'output_text', text: 'x', annotations: [{ type: 'url_citation' }] }] }] }, 'inexpressible input[0].content[0].annotations'],
+    ['a call of a namespace', { input: [{ type: 'function_call', call_id: 'c', name: 'f', arguments: '{}', namespace: 'n' }] }, 'inexpressible input[0].namespace'],
+  ])('refuses %s by name', (_what, members, problem) => {
+    expect(problems({ ...minimal, ...members })).toContain(problem);
+  });
+
+  it.each([
+    ['no body', null, 'invalid '],
+    ['no model', { input: 'x' }, 'invalid model'],
+    ['no input', { model: 'm' }, 'invalid input'],
+    ['an empty input', { model: 'm', input: [] }, 'invalid input'],
+    ['a wrong type', { ...minimal, temperature: 'hot' }, 'invalid temperature'],
+    ['a wrong role', { ...minimal, input: [{ role: 'tool', content: 'x' }] }, 'invalid input[0].role'],
+    ['an item that is none', { ...minimal, input: [1] }, 'invalid input[0]'],
+    ['a call without id', { ...minimal, input: [{ type: 'function_call', name: 'f', arguments: '{}' }] }, 'invalid input[0].call_id'],
+    ['an image without address', { ...minimal, input: [{ role: 'user', content: [{ type: 'input_image' }] }] }, 'invalid input[0].content[0].image_url'],
+    ['a data URL that is not base64', { ...minimal, input: [{ role: 'user', content: [{ type: 'input_image', image_url: 'data:image/svg+xml,<svg/>' }] }] }, 'invalid input[0].content[0].image_url'],
+    ['a file of no kind', { ...minimal, input: [{ role: 'user', content: [{ type: 'input_file', file_data: 'AAAA' }] }] }, 'invalid input[0].content[0].file_data'],
+    ['an unknown tool choice', { ...minimal, tool_choice: 'any' }, 'invalid tool_choice'],
+    ['a schema without name', { ...minimal, text: { format: { type: 'json_schema', schema: {} } } }, 'invalid text.format.name'],
+  ])('tells that %s is invalid', (_what, body, problem) => {
+    expect(problems(body)).toContain(problem);
+  });
+
+  it('tells of every problem at once', () => {
+    expect(problems({ ...minimal, background: true, tools: [{ type: 'web_search' }, { type: 'function' }], input: [{ role: 'nobody' }, { id: 'x' }] })).toEqual(['inexpressible background']);
+    expect(problems({ ...minimal, tools: [{ type: 'web_search' }, { type: 'function' }], input: [{ role: 'nobody' }, { id: 'x' }] })).toEqual(['invalid input[0].role', 'inexpressible input[1]', 'inexpressible tools[0].type', 'invalid tools[1].name']);
+  });
+
+  it('takes thinking back whose text was kept from the client, though the client leaves out empty summaries', () => {
+    const answer = codec.encodeAnswer({ id: 'x', model: 'm', created: 1, usage: null, candidates: [{ index: 0, stop: 'stop', stopSequence: null, parts: [{ type: 'thinking', text: '', signature: 'sig' }, { type: 'redacted_thinking', data: 'data' }] }] });
+    expect(decoded({ ...minimal, input: answer['output'] }).turns).toEqual([{ role: 'assistant', parts: [{ type: 'thinking', text: '', signature: 'sig' }, { type: 'redacted_thinking', data: 'data' }] }]);
+  });
+
+  it("takes a provider's signature over a call back, which travels in the call's id", () => {
+    const call = { type: 'tool_call' as const, id: 'call_1', name: 'f', arguments: '{}', signature: 'a/b+c==' };
+    const answer = codec.encodeAnswer({ id: 'x', model: 'm', created: 1, usage: null, candidates: [{ index: 0, stop: 'tool_calls', stopSequence: null, parts: [call] }] });
+    const [item] = answer['output'] as { call_id: string }[];
+    const { turns } = decoded({ ...minimal, input: [item, { type: 'function_call_output', call_id: item?.call_id, output: '1' }] });
+    expect(turns).toEqual([{ role: 'assistant', parts: [call] }, { role: 'user', parts: [{ type: 'tool_result', toolCallId: 'call_1', content: [{ type: 'text', text: '1' }], isError: false }] }]);
+  });
+});
+
+describe('encodeRequest', () => {
+  it('says all that this protocol can say, and is read back as it was', () => {
+    const expressible = conversations({
+      documentNames: 'required', thinkingSignatures: 'required', callSignatures: false, mixedToolTurns: false, cache: false, topK: false, stopSequences: 0, seed: false, penalties: false, candidates: false, logprobs: false,
+      schemaNames: 'required', budgetTokens: false, bareReasoning: false,
+    }).map((conversation) => ({ ...conversation, tools: conversation.tools.map((tool) => ({ ...tool, strict: tool.strict ?? false })) }));
+    fc.assert(
+      fc.property(expressible, (conversation) => {
+        const { body, ignoredHints } = encoded(conversation);
+        expect(decoded(JSON.parse(JSON.stringify(body)) as object)).toEqual(conversation);
+        expect(ignoredHints).toBeUndefined();
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('writes what the documentation shows', () => {
+    expect(encoded({ ...EMPTY, system: [{ type: 'text', text: 'Be brief.' }], stream: true, reasoning: { enabled: true, effort: 'low', budgetTokens: null } }).body).toEqual({
+      model: 'gpt-5.4', instructions: 'Be brief.', input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hi' }] }], reasoning: { effort: 'low' }, include: ['reasoning.encrypted_content'], store: false, stream: true,
+    });
+  });
+
+  it('never leaves strict to the default, which is on here and off elsewhere', () => {
+    const tool = { name: 'f', description: null, parameters: { type: 'object' }, strict: null };
+    expect(encoded({ ...EMPTY, tools: [tool] }).body['tools']).toEqual([{ type: 'function', name: 'f', parameters: { type: 'object' }, strict: false }]);
+    expect(encoded({ ...EMPTY, tools: [{ ...tool, strict: true }] }).body['tools']).toEqual([{ type: 'function', name: 'f', parameters: { type: 'object' }, strict: true }]);
+    expect(decoded({ ...minimal, tools: [{ type: 'function', name: 'f', parameters: { type: 'object' } }] }).tools).toEqual([tool]);
+  });
+
+  it('says reasoning that is on without saying how much, and names for what needs one', () => {
+    expect(encoded({ ...EMPTY, reasoning: { enabled: true, effort: null, budgetTokens: null } }).body['reasoning']).toEqual({ effort: 'medium' });
+    expect(encoded({ ...EMPTY, reasoning: { enabled: false, effort: null, budgetTokens: null } }).body).toMatchObject({ reasoning: { effort: 'none' } });
+    expect(encoded({ ...EMPTY, output: { kind: 'json_schema', name: null, description: null, schema: {}, strict: null } }).body['text']).toEqual({ format: { type: 'json_schema', name: 'response', schema: {} } });
+    const { body } = encoded({ ...EMPTY, turns: [{ role: 'user', parts: [{ type: 'document', name: null, source: { kind: 'base64', mediaType: 'application/pdf', data: 'JVBERg==' } }] }] });
+    expect(body['input']).toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_file', filename: 'document.pdf', file_data: 'data:application/pdf;base64,JVBERg==' }] }]);
+  });
+
+  it('keeps the order of what a user says and of results', () => {
+    const result = { type: 'tool_result' as const, toolCallId: 'c', content: [{ type: 'text' as const, text: 'x' }], isError: true };
+    const { body } = encoded({ ...EMPTY, turns: [{ role: 'user', parts: [result, { type: 'text', text: 'So?' }] }] });
+    expect(body['input']).toEqual([
+      { type: 'function_call_output', call_id: 'c', output: [{ type: 'input_text', text: 'The tool call failed.' }, { type: 'input_text', text: 'x' }] },
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'So?' }] },
+    ]);
+  });
+
+  it('tells what it leaves out and changes no answer', () => {
+    const cache = { ttl: null };
+    const conversation: Conversation = {
+      ...EMPTY,
+      system: [{ type: 'text', text: 'x', cache }],
+      turns: [
+        { role: 'user', parts: [{ type: 'text', text: 'Hi', cache }] },
+        { role: 'assistant', parts: [{ type: 'thinking', text: 'hm', signature: null }, { type: 'tool_call', id: 'c', name: 'f', arguments: '{}', signature: 's' }] },
+        { role: 'user', parts: [{ type: 'tool_result', toolCallId: 'c', content: [{ type: 'text', text: 'x', cache }], isError: false, cache }] },
+      ],
+      tools: [{ name: 'f', description: null, parameters: null, strict: null, cache }],
+    };
+    expect(encoded(conversation).ignoredHints).toEqual(['turns[0].parts[0].cache', 'turns[1].parts[0]', 'turns[1].parts[1].signature', 'turns[2].parts[0].cache', 'turns[2].parts[0].content[0].cache', 'tools[0].cache', 'system[0].cache']);
+    expect(JSON.stringify(encoded(conversation).body)).not.toContain('hm');
+  });
+
+  it.each<[string, Partial<Conversation>]>([
+    ['topK', { topK: 5 }],
+    ['stop', { stop: ['END'] }],
+    ['seed', { seed: 1 }],
+    ['presencePenalty', { presencePenalty: 1 }],
+    ['frequencyPenalty', { frequencyPenalty: -1 }],
+    ['candidates', { candidates: 2 }],
+    ['logprobs', { logprobs: { top: 2 } }],
+    ['reasoning.budgetTokens', { reasoning: { enabled: true, effort: null, budgetTokens: 2048 } }],
+    ['turns', { turns: [] }],
+    ['turns[0]', { turns: [{ role: 'user', parts: [] }] }],
+  ])('refuses %s by name', (param, members) => {
+    expect(refused({ ...EMPTY, ...members })).toContain(`inexpressible ${param}`);
+  });
+
+  it('takes a penalty of 0 for none', () => {
+    expect(refused({ ...EMPTY, presencePenalty: 0, frequencyPenalty: 0 })).toEqual([]);
+  });
+});
+
+describe('bodies that are broken', () => {
+  it('are told as such, and never throw', () => {
+    let refusedBodies = 0;
+    fc.assert(
+      fc.property(mutated(full), (body) => {
+        const result = codec.decodeRequest(body);
+        if (!result.ok) {
+          refusedBodies += 1;
+          for (const problem of result.problems) expect(problem).toEqual({ kind: expect.stringMatching(/^(?:invalid|inexpressible)$/), param: expect.any(String), why: expect.stringMatching(/./) });
+        } else expect(typeof codec.encodeRequest(result.value).ok).toBe('boolean');
+      }),
+      { numRuns: 5000 },
+    );
+    expect(refusedBodies).toBeGreaterThan(2000);
+  });
+
+  it('in great numbers of items take no more than their own time', () => {
+    const input = Array.from({ length: 60_000 }, (_, index) => ({ type: 'function_call', call_id: `c${index}`, name: 'f', arguments: '{}' }));
+    expect(decoded({ ...minimal, input }).turns).toHaveLength(1);
+  });
+});
+
+type Holder = Record<string, unknown>;
+
+/** Every object within a body, with a way to put a member into it. */
+function holders(body: object): { path: string; put: (key: string, value: unknown) => unknown }[] {
+  const found: { path: string; put: (key: string, value: unknown) => unknown }[] = [];
+  const walk = (value: unknown, path: string, keys: readonly (string | number)[]): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if (!Array.isArray(value)) {
+      found.push({
+        path,
+        put: (key, put) => {
+          const copy = structuredClone(body) as Holder;
+          const holder = keys.reduce<Holder>((at, step) => at[step] as Holder, copy);
+          holder[key] = put;
+          return copy;
+        },
+      });
+    }
+    for (const [key, inner] of Object.entries(value)) walk(inner, Array.isArray(value) ? `${path}[]` : path === '' ? key : `${path}.${key}`, [...keys, key]);
+  };
+  walk(body, '', []);
+  return found;
+}
+
+/** Every member and element of a body, and the body without it. */
+function places(body: object): { path: string; without: unknown }[] {
+  const found: { path: string; without: unknown }[] = [];
+  const walk = (value: unknown, path: string, keys: readonly string[]): void => {
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, inner] of Object.entries(value)) {
+      const copy = structuredClone(body) as Holder;
+      const holder = keys.reduce<Holder>((at, step) => at[step] as Holder, copy);
+      if (Array.isArray(holder)) holder.splice(Number(key), 1);
+      else delete holder[key];
+      const here = Array.isArray(value) ? `${path}[]` : path === '' ? key : `${path}.${key}`;
+      found.push({ path: here, without: copy });
+      walk(inner, here, [...keys, key]);
+    }
+  };
+  walk(body, '', []);
+  return found;
+}
