@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
 import { newId } from '@apex/common';
-import { Pipeline } from '@apex/gateway';
+import { Pipeline, TargetBoard } from '@apex/gateway';
 import { GenaiPriceBook, ProviderRegistry, type UpstreamEvents, type UpstreamRequest, llmConfig, llmEnvSchema } from '@apex/llm';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { JournalWriter } from '../libs/usage/src/adapters/journal-writer.js';
@@ -58,6 +58,7 @@ async function run(name: string, recorder: UsageRecorder): Promise<void> {
     providers: new ProviderRegistry(llmConfig(llmEnvSchema.parse({})).providers),
     traffic: { assign: () => ({ cohort: 'gateway' }) },
     upstream,
+    board: new TargetBoard(),
     recorder,
     prices: new GenaiPriceBook(),
     observer: { observe: () => undefined },

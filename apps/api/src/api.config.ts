@@ -37,19 +37,25 @@ export interface ApiConfig {
 
 /** Every lib's part of the environment, parsed once. @throws ConfigError naming the variables that are wrong */
 export function readApiConfig(options: ApiOptions): ApiConfig {
-  const simulated = options.simulatorUrl === null ? {} : { OPENAI_BASE_URL: options.simulatorUrl };
+  const simulated = options.simulatorUrl === null ? {} : simulatedProviders(options.simulatorUrl);
   const env = parseEnv(apiEnvSchema, { ...options.env, ...simulated });
   const llm = llmConfig(env);
   const platformKeys: Record<string, string> = {};
   for (const { name, apiKeyEnv } of llm.providers) {
-    const key = options.env[apiKeyEnv];
+    const key = apiKeyEnv === null ? undefined : options.env[apiKeyEnv];
     if (key !== undefined && key !== '') platformKeys[name] = key;
   }
-  if (options.simulatorUrl !== null) platformKeys['openai'] = 'simulated';
+  if (options.simulatorUrl !== null) for (const name of ['openai', 'anthropic', 'gemini']) platformKeys[name] = 'simulated';
   return {
     process: env,
     gateway: env,
     llm,
     auth: { home: options.home, platformKeys, encryptionKey: env.APEX_ENCRYPTION_KEY, oldEncryptionKeys: env.APEX_ENCRYPTION_KEYS_OLD },
   };
+}
+
+/** The simulated provider speaks every protocol at one address; base URLs are as each SDK has them. */
+function simulatedProviders(url: string): Record<string, string> {
+  const { origin } = new URL(url);
+  return { OPENAI_BASE_URL: url, ANTHROPIC_BASE_URL: origin, GEMINI_BASE_URL: origin };
 }

@@ -7,6 +7,7 @@ import { UsageRecorder } from '@apex/usage';
 import { ModelCatalogue } from './adapters/model-catalogue.js';
 import { estimateUsage } from './adapters/usage-estimator.js';
 import { Pipeline } from './core/pipeline.js';
+import { TargetBoard } from './core/resilience/target-board.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { DataPlane } from './http/data-plane.js';
 import { RequestObserver } from './ports/request-observer.js';
@@ -38,6 +39,7 @@ export class GatewayModule {
               providers,
               traffic,
               upstream,
+              board: new TargetBoard(),
               recorder,
               prices,
               observer,

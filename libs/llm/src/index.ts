@@ -10,7 +10,23 @@ export {
   type UpstreamEvents,
   type UpstreamRequest,
 } from './adapters/upstream-client.js';
-export { ProviderRegistry, type ProviderConfig, type ResolvedModel, type UpstreamProvider } from './core/providers.js';
+export {
+  ProviderRegistry,
+  DEFAULT_PROVIDER,
+  type ProviderConfig,
+  type Route,
+  type RoutesConfig,
+  type Target,
+  type UpstreamProvider,
+  type WeightedTarget,
+} from './core/providers.js';
+export { type Operation, type ProviderKind } from './providers/provider-kind.js';
+export { type Codec, type Protocol, type SseEvent, type StreamDecoder, type StreamEncoder } from './core/dialogue/codec.js';
+export { type Problem } from './core/dialogue/conversation.js';
+export { SseParser, formatSse } from './core/dialogue/sse.js';
+export { codecs, ignoredHints } from './core/protocols/index.js';
+export { AnthropicUsageMeter, readAnthropicUsage } from './core/protocols/anthropic-messages/index.js';
+export { readResponsesUsage } from './core/protocols/openai-responses/index.js';
 export { readOpenAiUsage } from './core/openai-usage.js';
 export { planRetry, parseRetryAfter, parseShouldRetry, type AttemptEnd, type RetryInput, type RetryPlan } from './core/retry-policy.js';
 export { type UpstreamFailure } from './core/upstream-failure.js';

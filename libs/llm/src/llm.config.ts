@@ -1,14 +1,20 @@
 import { envInt } from '@apex/common';
 import { z } from 'zod';
 import { type UpstreamClientOptions } from './adapters/upstream-client.js';
-import { type ProviderConfig, baseUrlSchema, defaultProvider, providersSchema } from './core/providers.js';
+import { type ProviderConfig, type RoutesConfig, baseUrlSchema, ownProvider, providersSchema, routesSchema } from './core/providers.js';
 
 /** The environment's part that is this lib's. An app composes it with the others' and parses once, at boot. */
 export const llmEnvSchema = z.object({
   /** The default provider's address, with `/v1`. */
   OPENAI_BASE_URL: baseUrlSchema.prefault('https://api.openai.com/v1'),
-  /** JSON array of further providers: `[{ "name", "baseUrl", "apiKeyEnv", "models"?, "streamUsage"?, "priceAs"? }]`. */
+  /** Anthropic's address, without `/v1`. */
+  ANTHROPIC_BASE_URL: baseUrlSchema.prefault('https://api.anthropic.com'),
+  /** Gemini's address, without a version. */
+  GEMINI_BASE_URL: baseUrlSchema.prefault('https://generativelanguage.googleapis.com'),
+  /** JSON array of further providers: `[{ "name", "kind"?, "baseUrl", "apiKeyEnv", "models"?, "streamUsage"?, "priceAs"?, "maxConcurrent"? }]`. */
   APEX_PROVIDERS: providersSchema.prefault('[]'),
+  /** JSON object of models with more than one place to go. */
+  APEX_ROUTES: routesSchema.prefault('{}'),
   /** Connections per provider and process at the most; each carries one request at a time, so it bounds the calls under way. */
   APEX_UPSTREAM_CONNECTIONS: envInt.pipe(z.int().min(1).max(65_536)).prefault('4096'),
   APEX_UPSTREAM_CONNECT_TIMEOUT_MS: envInt.pipe(z.int().min(1)).prefault('5000'),
@@ -17,10 +23,13 @@ export const llmEnvSchema = z.object({
 export interface LlmConfig {
   /** The default provider first. */
   readonly providers: readonly ProviderConfig[];
+  readonly routes: RoutesConfig;
   readonly upstream: UpstreamClientOptions;
 }
 
 export const llmConfig = (env: z.infer<typeof llmEnvSchema>): LlmConfig => ({
-  providers: [defaultProvider(env.OPENAI_BASE_URL), ...env.APEX_PROVIDERS],
+  // The providers of APEX_PROVIDERS claim their models before Anthropic and Gemini claim theirs.
+  providers: [ownProvider('openai', env.OPENAI_BASE_URL), ...env.APEX_PROVIDERS, ownProvider('anthropic', env.ANTHROPIC_BASE_URL), ownProvider('gemini', env.GEMINI_BASE_URL)],
+  routes: env.APEX_ROUTES,
   upstream: { connections: env.APEX_UPSTREAM_CONNECTIONS, connectTimeoutMs: env.APEX_UPSTREAM_CONNECT_TIMEOUT_MS },
 });

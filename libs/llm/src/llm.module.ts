@@ -15,7 +15,7 @@ export class LlmModule implements OnApplicationShutdown {
       global: true,
       providers: [
         { provide: PriceBook, useClass: GenaiPriceBook },
-        { provide: ProviderRegistry, useFactory: () => new ProviderRegistry(config.providers) },
+        { provide: ProviderRegistry, useFactory: () => new ProviderRegistry(config.providers, config.routes) },
         { provide: UpstreamClient, useFactory: () => new UpstreamClient(config.upstream) },
       ],
       exports: [PriceBook, ProviderRegistry, UpstreamClient],

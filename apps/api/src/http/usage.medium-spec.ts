@@ -6,7 +6,7 @@ import { Test } from '@nestjs/testing';
 import { authEntities, AuthModule, DemoSeeder } from '@apex/auth';
 import { Clock, newId, SystemClock } from '@apex/common';
 import { DatabaseModule } from '@apex/database';
-import { LlmModule, PriceBook } from '@apex/llm';
+import { LlmModule, PriceBook, llmConfig, llmEnvSchema } from '@apex/llm';
 import { QueueModule } from '@apex/queue';
 import { type AttemptRow, NO_TOKENS, RecordingService, UsageModule, type UsageRecordRow } from '@apex/usage';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
@@ -82,14 +82,13 @@ describe('usage and reconciliation over HTTP', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     home = await mkdtemp(join(tmpdir(), 'apex-usage-http-'));
-    const provider = { name: 'openai', origin: 'http://127.0.0.1:9', basePath: '/v1', priceAs: 'openai', streamUsage: true, apiKeyEnv: 'OPENAI_API_KEY', models: [] };
     const module = await Test.createTestingModule({
       imports: [
         ClockModule,
         DatabaseModule.forRoot({ url: database.url, entities: authEntities, migrations: [], poolSize: 4 }),
         QueueModule.forRoot({ url: null }),
         UsageModule.forRoot({ home, sync: 'second' }),
-        LlmModule.forRoot({ providers: [provider], upstream: { connections: 1, connectTimeoutMs: 1_000 } }),
+        LlmModule.forRoot(llmConfig(llmEnvSchema.parse({ OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' }))),
         AuthModule.forRoot({ home, platformKeys: {} }),
       ],
       controllers: [UsageController, ReconcileController, AdminCustomersController],

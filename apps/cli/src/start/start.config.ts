@@ -18,6 +18,10 @@ const startEnvSchema = z.object({
   REDIS_URL: z.string().regex(/^rediss?:\/\//, 'a URL that starts with redis:// or rediss://').optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.string().optional(),
+  ANTHROPIC_API_KEY: z.string().optional(),
+  ANTHROPIC_BASE_URL: z.string().optional(),
+  GEMINI_API_KEY: z.string().optional(),
+  GEMINI_BASE_URL: z.string().optional(),
 });
 
 export interface StartConfig {
@@ -36,6 +40,9 @@ export interface StartConfig {
   readonly simulate: boolean;
 }
 
+/** Any of these says that there is a real provider. */
+const PROVIDER_VARIABLES = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL', 'GEMINI_API_KEY', 'GEMINI_BASE_URL'] as const;
+
 /** @throws ConfigError */
 export function readStartConfig(env: NodeJS.ProcessEnv): StartConfig {
   const parsed = parseEnv(startEnvSchema, env);
@@ -48,6 +55,6 @@ export function readStartConfig(env: NodeJS.ProcessEnv): StartConfig {
     role: parsed.APEX_ROLE,
     databaseUrl: parsed.DATABASE_URL ?? null,
     redisUrl: parsed.REDIS_URL ?? null,
-    simulate: parsed.NODE_ENV !== 'production' && parsed.OPENAI_API_KEY === undefined && parsed.OPENAI_BASE_URL === undefined,
+    simulate: parsed.NODE_ENV !== 'production' && PROVIDER_VARIABLES.every((name) => parsed[name] === undefined),
   };
 }

@@ -3,7 +3,7 @@ import { type KeyStore, type ProviderCredential } from '@apex/auth';
 import { type ProviderRegistry, type UpstreamClient, type UpstreamProvider } from '@apex/llm';
 import { z } from 'zod';
 import { refusals } from '../core/refusals.js';
-import { type Refusal } from '../core/types.js';
+import { type Refusal } from '../core/call.js';
 
 const FRESH_MS = 60_000;
 const MAX_CACHED_LISTS = 1_000;
@@ -11,8 +11,17 @@ const MAX_LIST_BYTES = 4 * 1024 * 1024;
 
 const modelSchema = z.looseObject({ id: z.string() });
 const modelListSchema = z.looseObject({ data: z.array(modelSchema) });
+/** Gemini's list: names come as `models/NAME`. */
+const geminiListSchema = z.looseObject({ models: z.array(z.looseObject({ name: z.string() })) });
 
 export type Model = z.infer<typeof modelSchema>;
+
+/** A provider's list as OpenAI's SDK reads models. */
+function readModels(list: unknown, owner: string): readonly Model[] {
+  const gemini = geminiListSchema.safeParse(list);
+  const models = gemini.success ? gemini.data.models.map(({ name }) => ({ id: name.replace(/^models\//, '') })) : modelListSchema.parse(list).data;
+  return models.map((model) => ({ object: 'model', created: 0, owned_by: owner, ...model }));
+}
 export type ModelList = { readonly ok: true; readonly models: readonly Model[] } | { readonly ok: false; readonly refusal: Refusal };
 
 /**
@@ -72,9 +81,9 @@ export class ModelCatalogue {
       const control = this.upstream.call(
         {
           origin: provider.origin,
-          path: `${provider.basePath}/models`,
+          path: provider.basePath + provider.kind.path({ kind: 'models' }),
           method: 'GET',
-          headers: { accept: 'application/json', authorization: `Bearer ${credential.apiKey}` },
+          headers: { accept: 'application/json', ...provider.kind.headers(credential.apiKey) },
           body: null,
           firstByteTimeoutMs: 10_000,
           idleTimeoutMs: 10_000,
@@ -89,7 +98,7 @@ export class ModelCatalogue {
           onEnd: () => {
             try {
               if (status !== 200) throw new Error(`status ${status}`);
-              resolve(modelListSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8'))).data);
+              resolve(readModels(JSON.parse(Buffer.concat(chunks).toString('utf8')), provider.name));
             } catch (error) {
               reject(error instanceof Error ? error : new Error(String(error)));
             }

@@ -1,19 +1,19 @@
 import { loadTokenizer } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
-import { type Decided } from '../core/types.js';
+import { type Candidate, type Decided } from '../core/types.js';
 
 /**
  * Token counts for an answer whose provider told none, by the model's tokenizer: the prompt from the request, the
  * completion from every choice's text and tool calls. An estimate, and recorded as one (`usage_source: tokenizer`).
  * Runs only where a provider lacks usage, so the tokenizer is loaded at the first such answer.
  */
-export async function estimateUsage(request: Decided, answer: { json?: unknown; sse?: Buffer }): Promise<TokenUsage | null> {
+export async function estimateUsage(request: Decided, { target }: Candidate, answer: { json?: unknown; sse?: Buffer }): Promise<TokenUsage | null> {
   const tokenizer = await loadTokenizer();
   const body: unknown = JSON.parse(request.body.toString('utf8'));
-  if (request.surface === 'embeddings') return usage(tokenizer.countTokens(request.upstreamModel, embeddingInput(body)), 0);
+  if (request.surface === 'embeddings') return usage(tokenizer.countTokens(target.model, embeddingInput(body)), 0);
   const texts = answer.sse === undefined ? choiceTexts(answer.json, 'message') : sseTexts(answer.sse);
   if (texts === null) return null;
-  return usage(tokenizer.countChatTokens(request.upstreamModel, body), tokenizer.countTokens(request.upstreamModel, texts));
+  return usage(tokenizer.countChatTokens(target.model, body), tokenizer.countTokens(target.model, texts));
 }
 
 const usage = (promptTokens: number, completionTokens: number): TokenUsage => ({ promptTokens, cachedTokens: 0, cacheWriteTokens: 0, completionTokens, reasoningTokens: 0 });

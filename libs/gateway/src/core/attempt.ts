@@ -1,12 +1,12 @@
 import { type Uuid } from '@apex/common';
-import { type AttemptEnd, type UpstreamControl, type UpstreamEvents, type UpstreamFailure, parseRetryAfter, parseShouldRetry, readOpenAiUsage } from '@apex/llm';
+import { type AttemptEnd, type UpstreamControl, type UpstreamEvents, type UpstreamFailure, parseRetryAfter, parseShouldRetry } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
 import { type Reply } from '../ports/reply.js';
-import { readUsageTail } from './json/usage-tail.js';
+import { type Refusal } from './call.js';
 import { refusals } from './refusals.js';
-import { ChatReader } from './sse/chat-reader.js';
-import { SseRelay } from './sse/sse-relay.js';
-import { type Answer, type AttemptOutcome, type Decided, type Refusal, type UpstreamHeaders } from './types.js';
+import { type TargetVerdict } from './resilience/target-health.js';
+import { type Answer, type AttemptOutcome, type Candidate, type Decided, type Upstream, type UpstreamHeaders } from './types.js';
+import { type RelayStep, type StreamRelay } from './wire/wire.js';
 
 /** An answer without usage is counted from these bytes; beyond this many they are let go and the count stays unknown. */
 const MAX_KEPT_STREAM_BYTES = 1024 * 1024;
@@ -14,21 +14,33 @@ const MAX_KEPT_STREAM_BYTES = 1024 * 1024;
 export interface AttemptResult {
   readonly outcome: AttemptOutcome;
   readonly answer: Answer;
-  /** What a retry would have to know; null where trying again is out of the question. */
+  /** What a retry would have to know; null where trying this target again is out of the question. */
   readonly retry: AttemptEnd | null;
+  /** Another target may do better: the fault lies with this one, or on the way to it. */
+  readonly elsewhere: boolean;
+  readonly verdict: TargetVerdict;
 }
 
 export interface AttemptDeps {
   readonly now: () => number;
   readonly maxResponseBytes: number;
   /** Counts tokens of an answer whose provider told none. */
-  readonly estimateUsage: (request: Decided, answer: { json?: unknown; sse?: Buffer }) => Promise<TokenUsage | null>;
+  readonly estimateUsage: (request: Decided, candidate: Candidate, answer: { json?: unknown; sse?: Buffer }) => Promise<TokenUsage | null>;
   /** The first byte goes to the client: from here on there is no second attempt. */
-  readonly onStreamStart: (headers: UpstreamHeaders) => void;
+  readonly onStreamStart: (upstream: Upstream) => void;
+}
+
+/** What differs between the ways an attempt can fail. */
+interface Failing {
+  readonly status: 'failed' | 'interrupted';
+  readonly code: string;
+  readonly refusal: Refusal;
+  readonly retry: AttemptEnd | null;
+  readonly verdict?: TargetVerdict;
 }
 
 /**
- * One call to the provider: reads what comes, passes a stream on as it comes, and says at the end what is known.
+ * One call to a provider: reads what comes, passes a stream on as it comes, and says at the end what is known.
  * It settles exactly once, whatever order of head, data, end, failure and abort it sees.
  */
 export class Attempt implements UpstreamEvents {
@@ -38,16 +50,18 @@ export class Attempt implements UpstreamEvents {
   private headers: UpstreamHeaders = {};
   private chunks: Buffer[] = [];
   private size = 0;
-  private relay: SseRelay | null = null;
+  private relay: StreamRelay | null = null;
   private arrived: Buffer[] = [];
   private held: Buffer[] = [];
   private streaming = false;
   private settled = false;
-  private abortCause: 'client' | 'too_large' | null = null;
+  private abortCause: 'client' | 'too_large' | 'protocol' | null = null;
 
   constructor(
     readonly id: Uuid,
     private readonly request: Decided,
+    readonly candidate: Candidate,
+    private readonly ignored: readonly string[],
     private readonly reply: Reply,
     private readonly deps: AttemptDeps,
     private readonly settle: (result: AttemptResult) => void,
@@ -70,7 +84,7 @@ export class Attempt implements UpstreamEvents {
     this.headers = headers;
     const type = headers['content-type'];
     if (this.request.call.stream && isSuccess(status) && typeof type === 'string' && type.includes('text/event-stream')) {
-      this.relay = new SseRelay(new ChatReader(this.request.stripUsageChunk));
+      this.relay = this.candidate.wire.createRelay(this.request);
     }
   }
 
@@ -97,26 +111,34 @@ export class Attempt implements UpstreamEvents {
   onFailure(failure: UpstreamFailure): void {
     this.passOn();
     if (this.settled) return;
-    const { provider } = this.request;
-    if (this.abortCause === 'client') return this.finish('aborted', 499, 'client_closed_request', null, { kind: 'nobody' }, null);
-    if (this.abortCause === 'too_large') return this.fail('interrupted', 'upstream_response_too_large', refusals.upstreamTooLarge(provider.name), null);
+    const { name } = this.candidate.target.provider;
+    switch (this.abortCause) {
+      case 'client':
+        return this.finish({ status: 'aborted', httpStatus: 499, code: 'client_closed_request', answer: { kind: 'nobody' }, retry: null, verdict: { kind: 'unknown' } });
+      case 'too_large':
+        return this.fail({ status: 'interrupted', code: 'upstream_response_too_large', refusal: refusals.upstreamTooLarge(name), retry: null });
+      case 'protocol':
+        return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(name), retry: null });
+      case null:
+        break;
+    }
     switch (failure) {
       case 'connect_failed':
       case 'connect_timeout':
         // The provider never saw the request: nothing is billed, and that is known.
-        return this.fail('failed', failure, refusals.upstreamUnreachable(provider.name), { kind: 'connect_error' });
+        return this.fail({ status: 'failed', code: failure, refusal: refusals.upstreamUnreachable(name), retry: { kind: 'connect_error' } });
       case 'first_byte_timeout':
       case 'idle_timeout':
-        return this.fail('interrupted', failure, refusals.upstreamTimeout(provider.name), { kind: 'timeout' });
+        return this.fail({ status: 'interrupted', code: failure, refusal: refusals.upstreamTimeout(name), retry: { kind: 'timeout' } });
       case 'reset':
       case 'aborted':
-        return this.fail('interrupted', `upstream_${failure}`, refusals.upstreamInterrupted(provider.name), { kind: 'reset' });
+        return this.fail({ status: 'interrupted', code: `upstream_${failure}`, refusal: refusals.upstreamInterrupted(name), retry: { kind: 'reset' } });
       case 'protocol':
-        return this.fail('interrupted', 'upstream_malformed_response', refusals.upstreamMalformed(provider.name), null);
+        return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(name), retry: null });
     }
   }
 
-  private abort(cause: 'client' | 'too_large'): void {
+  private abort(cause: 'client' | 'too_large' | 'protocol'): void {
     if (this.settled || this.abortCause !== null) return;
     this.abortCause = cause;
     this.control?.abort();
@@ -129,22 +151,23 @@ export class Attempt implements UpstreamEvents {
     this.arrived = [];
     const bytes = arrived.length === 1 ? arrived[0]! : Buffer.concat(arrived);
     this.keepForCounting(bytes);
-    let step;
+    let step: RelayStep;
     try {
       step = relay.push(bytes);
     } catch {
-      return this.abort('too_large');
+      return this.abort('protocol');
     }
-    if (step.forward.length > 0) this.forward(step.forward);
-    if (step.hold.length > 0) this.held.push(...step.hold);
+    this.handOut(step);
     if (relay.complete) this.endStream(relay);
   }
 
+  private handOut(step: RelayStep): void {
+    if (step.forward.length > 0) this.forward(step.forward);
+    if (step.hold.length > 0) this.held.push(...step.hold);
+  }
+
   private forward(parts: readonly Buffer[]): void {
-    if (!this.streaming) {
-      this.streaming = true;
-      this.deps.onStreamStart(this.headers);
-    }
+    this.beginStream();
     let flowing = true;
     for (const part of parts) flowing = this.reply.write(part);
     if (flowing || this.control === null) return;
@@ -153,96 +176,118 @@ export class Attempt implements UpstreamEvents {
     this.reply.onDrain(() => control.resume());
   }
 
-  private keepForCounting(chunk: Buffer): void {
-    if (this.size <= MAX_KEPT_STREAM_BYTES) this.chunks.push(chunk);
+  private beginStream(): void {
+    if (this.streaming) return;
+    this.streaming = true;
+    this.deps.onStreamStart(this.upstream());
+  }
+
+  private keepForCounting(bytes: Buffer): void {
+    if (this.size <= MAX_KEPT_STREAM_BYTES) this.chunks.push(bytes);
     else this.chunks = [];
   }
 
-  private endStream(relay: SseRelay): void {
-    this.settled = true;
-    this.held.push(...relay.finish().hold);
-    // A stream that ended before anything could be forwarded still has to begin for the client.
-    if (!this.streaming) {
-      this.streaming = true;
-      this.deps.onStreamStart(this.headers);
+  private endStream(relay: StreamRelay): void {
+    try {
+      if (!relay.complete) this.handOut(relay.finish());
+    } catch {
+      return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(this.candidate.target.provider.name), retry: null });
     }
+    this.settled = true;
+    // A stream that ended before anything could be forwarded still has to begin for the client.
+    this.beginStream();
     const answer: Answer = { kind: 'stream_end', rest: this.held };
     if (relay.usage !== null) return this.known(relay.usage, 'provider', answer);
-    if (relay.failed || this.chunks.length === 0) return this.unknown('usage_missing', answer);
+    if (relay.failed || this.chunks.length === 0) return this.unknown(relay.failed ? 'upstream_stream_error' : 'usage_missing', answer);
     void this.estimate({ sse: Buffer.concat(this.chunks) }, answer);
   }
 
   private endWhole(): void {
-    const answer: Answer = { kind: 'whole', status: this.status, headers: this.headers, body: this.chunks };
-    const last = this.chunks.at(-1);
-    const fromTail = last === undefined ? null : readOpenAiUsage(readUsageTail(last));
-    if (fromTail !== null) {
-      this.settled = true;
-      return this.known(fromTail, 'provider', answer);
-    }
-    let json: { usage?: unknown };
+    let whole;
     try {
-      json = JSON.parse(Buffer.concat(this.chunks).toString('utf8')) as typeof json;
+      whole = this.candidate.wire.readWhole(this.request, this.chunks);
     } catch {
-      return this.fail('interrupted', 'upstream_malformed_response', refusals.upstreamMalformed(this.request.provider.name), null);
+      return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(this.candidate.target.provider.name), retry: null });
     }
     this.settled = true;
-    const usage = readOpenAiUsage(json?.usage);
-    if (usage !== null) return this.known(usage, 'provider', answer);
-    void this.estimate({ json }, answer);
+    const answer: Answer = { kind: 'whole', status: this.status, upstream: this.upstream(), body: whole.body };
+    if (whole.usage !== null) return this.known(whole.usage, 'provider', answer);
+    void this.estimate({ json: whole.json }, answer);
   }
 
   private endWithError(): void {
-    const { provider, credential } = this.request;
     const { status } = this;
+    const { credential, target, wire } = this.candidate;
     const retryAfterMs = parseRetryAfter(this.headers, this.deps.now());
     const retry: AttemptEnd = { kind: 'status', status, retryAfterMs, shouldRetry: parseShouldRetry(this.headers) };
-    if (status < 400) return this.fail('failed', 'upstream_malformed_response', refusals.upstreamMalformed(provider.name), null);
+    if (status < 400) return this.fail({ status: 'failed', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(target.provider.name), retry: null });
     // A platform key that is refused is our secret and our fault: neither its trace nor a 401 may reach the client.
     if ((status === 401 || status === 403) && credential.owner === 'platform') {
-      return this.fail('failed', 'upstream_auth_failed', refusals.upstreamRejectedPlatformKey(provider.name), null);
+      return this.fail({ status: 'failed', code: 'upstream_auth_failed', refusal: refusals.upstreamRejectedPlatformKey(target.provider.name), retry: null });
     }
+    const verdict = verdictOf(status, retryAfterMs);
+    const code = `upstream_${status}`;
     const type = this.headers['content-type'];
-    if (typeof type === 'string' && type.includes('json')) {
-      const answer: Answer = { kind: 'whole', status, headers: this.headers, body: this.chunks };
-      return this.finish('failed', status, `upstream_${status}`, null, answer, retry);
+    const body = typeof type === 'string' && type.includes('json') ? wire.readError(this.request, status, this.chunks) : null;
+    if (body !== null) {
+      // 529 is Anthropic's own; for everybody else an overloaded provider is a 503.
+      const shown = status === 529 && !wire.passthrough ? 503 : status;
+      return this.finish({ status: 'failed', httpStatus: status, code, answer: { kind: 'whole', status: shown, upstream: this.upstream(), body }, retry, verdict });
     }
-    const refusal: Refusal = { httpStatus: status, type: 'upstream_error', code: 'upstream_error', message: `The provider '${provider.name}' answered with status ${status}.`, param: null };
-    this.fail('failed', `upstream_${status}`, refusal, retry);
+    const refusal: Refusal = { httpStatus: status, type: 'upstream_error', code: 'upstream_error', message: `The provider '${target.provider.name}' answered with status ${status}.`, param: null };
+    this.fail({ status: 'failed', code, refusal, retry, verdict });
   }
 
   private async estimate(answered: { json?: unknown; sse?: Buffer }, answer: Answer): Promise<void> {
-    const usage = await this.deps.estimateUsage(this.request, answered).catch(() => null);
+    const usage = await this.deps.estimateUsage(this.request, this.candidate, answered).catch(() => null);
     if (usage === null) this.unknown('usage_missing', answer);
     else this.known(usage, 'tokenizer', answer);
   }
 
   private known(usage: TokenUsage, usageSource: 'provider' | 'tokenizer', answer: Answer): void {
-    this.settle({ outcome: { ...this.base(), status: 'final', httpStatus: this.status, errorCode: null, usage, usageSource }, answer, retry: null });
+    this.tell({ ...this.base(), status: 'final', httpStatus: this.status, errorCode: null, usage, usageSource }, answer, null, HEALTHY);
   }
 
   private unknown(errorCode: string, answer: Answer): void {
-    this.settle({ outcome: { ...this.base(), status: 'interrupted', httpStatus: this.status, errorCode, usage: null, usageSource: 'unknown' }, answer, retry: null });
+    this.tell({ ...this.base(), status: 'interrupted', httpStatus: this.status, errorCode, usage: null, usageSource: 'unknown' }, answer, null, HEALTHY);
   }
 
-  private fail(status: 'failed' | 'interrupted', errorCode: string, refusal: Refusal, retry: AttemptEnd | null): void {
+  private fail({ status, code, refusal, retry, verdict = FAILED }: Failing): void {
     const retryAfter = this.headers['retry-after'];
-    const answer: Answer = this.streaming
-      ? { kind: 'stream_error', refusal }
-      : { kind: 'refusal', refusal, retryAfter: typeof retryAfter === 'string' ? retryAfter : null };
-    this.finish(status, this.status === 0 ? null : this.status, errorCode, null, answer, this.streaming ? null : retry);
+    const answer: Answer = this.streaming ? { kind: 'stream_error', refusal } : { kind: 'refusal', refusal, retryAfter: typeof retryAfter === 'string' ? retryAfter : null };
+    this.finish({ status, httpStatus: this.status === 0 ? null : this.status, code, answer, retry, verdict });
   }
 
-  private finish(status: 'failed' | 'interrupted' | 'aborted', httpStatus: number | null, errorCode: string, usage: null, answer: Answer, retry: AttemptEnd | null): void {
+  private finish(end: { status: 'failed' | 'interrupted' | 'aborted'; httpStatus: number | null; code: string; answer: Answer; retry: AttemptEnd | null; verdict: TargetVerdict }): void {
     this.settled = true;
-    const usageSource = status === 'failed' ? 'none' : 'unknown';
-    this.settle({ outcome: { ...this.base(), status, httpStatus, errorCode, usage, usageSource }, answer, retry });
+    const usageSource = end.status === 'failed' ? 'none' : 'unknown';
+    this.tell({ ...this.base(), status: end.status, httpStatus: end.httpStatus, errorCode: end.code, usage: null, usageSource }, end.answer, end.retry, end.verdict);
+  }
+
+  private tell(outcome: AttemptOutcome, answer: Answer, retry: AttemptEnd | null, verdict: TargetVerdict): void {
+    const open = !this.streaming && answer.kind !== 'nobody';
+    // A model that one provider does not have another may have, which says nothing against the first.
+    const elsewhere = open && (verdict.kind !== 'healthy' || outcome.httpStatus === 404);
+    this.settle({ outcome, answer, retry: open ? retry : null, elsewhere, verdict });
+  }
+
+  private upstream(): Upstream {
+    return { candidate: this.candidate, headers: this.headers, ignored: this.ignored };
   }
 
   private base() {
-    const id = this.headers['x-request-id'];
-    return { attemptId: this.id, startedAt: this.startedAt, endedAt: this.deps.now(), providerRequestId: typeof id === 'string' ? id.slice(0, 128) : null };
+    const id = this.headers['x-request-id'] ?? this.headers['request-id'];
+    return { attemptId: this.id, target: this.candidate.target, startedAt: this.startedAt, endedAt: this.deps.now(), providerRequestId: typeof id === 'string' ? id.slice(0, 128) : null };
   }
 }
 
+const HEALTHY: TargetVerdict = { kind: 'healthy' };
+const FAILED: TargetVerdict = { kind: 'failed' };
+
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/** A request that is wrong says nothing against the provider. */
+function verdictOf(status: number, retryAfterMs: number | null): TargetVerdict {
+  if (status === 429 || status === 529) return { kind: 'saturated', retryAfterMs };
+  return status >= 500 || status === 408 ? FAILED : HEALTHY;
+}

@@ -1,9 +1,10 @@
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
-import { type UpstreamControl, type UpstreamEvents, type UpstreamFailure, type UpstreamRequest, GenaiPriceBook, ProviderRegistry } from '@apex/llm';
-import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
+import { type UpstreamControl, type UpstreamEvents, type UpstreamFailure, type UpstreamRequest, GenaiPriceBook, ProviderRegistry, llmConfig, llmEnvSchema } from '@apex/llm';
+import { type AttemptRow, type OpenEntry, type Surface, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { type BodyOutcome, type BodyReader } from '../ports/body-reader.js';
 import { type Reply } from '../ports/reply.js';
 import { Pipeline, type PipelineDeps } from './pipeline.js';
+import { TargetBoard } from './resilience/target-board.js';
 import { type Received } from './types.js';
 
 /** Everything that happened, in order, across all fakes of one test: order is what the pipeline promises. */
@@ -176,7 +177,7 @@ export interface World {
   now: number;
   /** Waits that were begun; running one moves the clock to its end. */
   readonly waits: { ms: number; run: () => void }[];
-  ask(body: unknown, options?: { headers?: Record<string, string>; path?: 'gateway' | 'direct'; outcome?: BodyOutcome }): FakeReply;
+  ask(body: unknown, options?: { headers?: Record<string, string>; path?: 'gateway' | 'direct'; surface?: Surface; outcome?: BodyOutcome }): FakeReply;
   settled(): Promise<void>;
 }
 
@@ -184,7 +185,9 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
   const log: Log = [];
   const recorder = new FakeRecorder(log);
   const upstream = new FakeUpstream(log, scripts);
-  const provider = { name: 'openai', origin: 'http://provider', basePath: '/v1', priceAs: 'openai', streamUsage: true, apiKeyEnv: 'X', models: [] };
+  const { providers } = llmConfig(
+    llmEnvSchema.parse({ OPENAI_BASE_URL: 'http://provider/v1', ANTHROPIC_BASE_URL: 'http://anthropic', GEMINI_BASE_URL: 'http://gemini', APEX_PROVIDERS: '[{"name":"groq","baseUrl":"http://groq/v1"}]' }),
+  );
   const { keyOwner = 'platform', ...deps } = overrides;
   const world: World = {
     log,
@@ -195,7 +198,8 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
     waits: [],
     pipeline: new Pipeline({
       keys: new FakeKeys(keyOwner),
-      providers: new ProviderRegistry([provider, { ...provider, name: 'groq', origin: 'http://groq' }]),
+      providers: new ProviderRegistry(providers),
+      board: new TargetBoard(),
       traffic: { assign: () => ({ cohort: 'gateway' }) },
       upstream,
       recorder,
@@ -222,7 +226,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
         requestId: '0199bbbb-0000-7000-8000-000000000001',
         receivedAt: world.now,
         path: options.path ?? 'gateway',
-        surface: 'chat.completions',
+        surface: options.surface ?? 'chat.completions',
         headers: { authorization: 'Bearer apex_good', 'content-type': 'application/json', ...options.headers },
       };
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));

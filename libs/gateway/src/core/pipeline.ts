@@ -12,7 +12,8 @@ import { type ExecuteDeps, Execution } from './stages/04-execute.js';
 import { attribute, attributeDenied } from './stages/05-attribute.js';
 import { record } from './stages/06-record.js';
 import { respond, sendRefusal, startStream } from './stages/07-respond.js';
-import { type Authenticated, type Call, type Cohort, type Received, type Refusal } from './types.js';
+import { type Call, type Refusal } from './call.js';
+import { type Authenticated, type Cohort, type Received } from './types.js';
 
 export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
   readonly keys: KeyStore;
@@ -41,7 +42,7 @@ export class Pipeline {
     const authenticated = authenticate(received, this.deps.keys);
     if (!authenticated.ok) {
       body.discard();
-      return sendRefusal(authenticated.refusal, received.requestId, null, reply);
+      return sendRefusal(authenticated.refusal, received, null, reply);
     }
     const { request } = authenticated;
     this.inFlight++;
@@ -88,7 +89,7 @@ export class Pipeline {
     const cohort = assignCohort(request, this.deps.traffic);
     const attributed = attributeDenied({ ...request, ...cohort, refusal, call }, this.deps.now());
     record(attributed, this.deps.recorder, this.deps.observer, () => {
-      this.leave(request, cohort, reply, () => sendRefusal(refusal, request.requestId, cohort, reply));
+      this.leave(request, cohort, reply, () => sendRefusal(refusal, request, cohort, reply));
     });
   }
 
@@ -108,7 +109,7 @@ export class Pipeline {
       send();
     } catch (error) {
       this.deps.onDefect(error);
-      sendRefusal(refusals.internal(), request.requestId, cohort, reply);
+      sendRefusal(refusals.internal(), request, cohort, reply);
     } finally {
       this.inFlight--;
       if (this.inFlight === 0 && this.idle !== null) this.idle();

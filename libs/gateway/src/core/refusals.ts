@@ -1,4 +1,5 @@
-import { type Refusal } from './types.js';
+import { type Problem } from '@apex/llm';
+import { type Refusal } from './call.js';
 
 /**
  * Every refusal that Apex itself can give on the data plane, with its stable code.
@@ -39,6 +40,20 @@ export const refusals = {
   headersTooLarge: () => refusal(431, 'invalid_request_error', 'headers_too_large', 'The request headers are too large.'),
   chunkExtensionsTooLarge: () => refusal(413, 'invalid_request_error', 'request_too_large', 'The chunk extensions of the request body are too large.'),
   requestTooSlow: () => refusal(408, 'invalid_request_error', 'request_timeout', 'The request did not arrive in time.'),
+
+  noEmbeddings: (provider: string) => refusal(400, 'invalid_request_error', 'unsupported_by_provider', `The provider '${provider}' has no embeddings endpoint.`, 'model'),
+  /** Every problem is named: nothing of a request is dropped on the way to another protocol. */
+  untranslatable: (provider: string, problems: readonly [Problem, ...Problem[]]) => {
+    const [first] = problems;
+    const list = problems.slice(0, 5).map(({ param, why }) => `'${param}': ${why}`).join('; ');
+    return first.kind === 'invalid'
+      ? refusal(400, 'invalid_request_error', 'invalid_value', `Invalid request: ${list}.`, first.param)
+      : refusal(400, 'invalid_request_error', 'unsupported_by_provider', `The provider '${provider}' cannot be asked for this: ${list}.`, first.param);
+  },
+  noneAvailable: (retryAfterSeconds: number) =>
+    refusal(503, 'server_error', 'no_provider_available', 'No provider for this model takes requests at the moment. Try again shortly.', null, retryAfterSeconds),
+  idempotencyMismatch: () => refusal(409, 'invalid_request_error', 'idempotency_key_reused', 'This Idempotency-Key was used before with a different request.', null),
+  idempotencyInProgress: () => refusal(409, 'invalid_request_error', 'idempotency_in_progress', 'A request with this Idempotency-Key is still under way. Try again shortly.', null, 1),
 
   overloaded: () => refusal(503, 'server_error', 'overloaded', 'Apex is at its limit of concurrent requests. Try again shortly.', null, 1),
   draining: () => refusal(503, 'server_error', 'shutting_down', 'This Apex process is shutting down. Try again.', null, 1),

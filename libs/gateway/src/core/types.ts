@@ -1,7 +1,9 @@
 import { type AuthenticatedKey, type ProviderCredential } from '@apex/auth';
 import { type Uuid } from '@apex/common';
-import { type UpstreamProvider } from '@apex/llm';
+import { type Target } from '@apex/llm';
 import { type AttemptRow, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
+import { type Call, type Refusal } from './call.js';
+import { type Wire } from './wire/wire.js';
 
 /**
  * One request's states, in order:
@@ -28,24 +30,22 @@ export interface Labels {
   readonly tags: readonly string[];
 }
 
-/** What the body says, as far as Apex needs to know. Everything else in it passes through unread. */
-export interface Call {
-  readonly model: string;
-  readonly stream: boolean;
-  /** The client itself asked for the usage chunk of a stream. */
-  readonly wantsUsageChunk: boolean;
-  /** The body has a top-level `stream_options` of any value. */
-  readonly hasStreamOptions: boolean;
-}
-
 export interface Admitted extends Authenticated {
   readonly body: Buffer;
   readonly call: Call;
-  readonly provider: UpstreamProvider;
-  readonly upstreamModel: string;
-  readonly credential: ProviderCredential;
+  /** Where it may go, the configured fallbacks last. At least one. */
+  readonly candidates: readonly Candidate[];
   /** Unix ms after which nobody waits any more. */
   readonly deadlineAt: number;
+}
+
+/** A place that can answer this request, with the key to it and the way to speak to it. */
+export interface Candidate {
+  readonly target: Target;
+  readonly weight: number;
+  readonly isFallback: boolean;
+  readonly credential: ProviderCredential;
+  readonly wire: Wire;
 }
 
 export interface Cohort {
@@ -53,22 +53,7 @@ export interface Cohort {
   readonly reason: string | null;
 }
 
-export interface Decided extends Admitted, Cohort {
-  /** The bytes to send: the client's own wherever nothing had to change. */
-  readonly upstreamBody: Buffer;
-  /** Apex asked for usage on the client's behalf: the extra chunk stays here. */
-  readonly stripUsageChunk: boolean;
-}
-
-/** An answer of Apex itself, in the shape that the caller's SDK knows. */
-export interface Refusal {
-  readonly httpStatus: number;
-  readonly type: string;
-  readonly code: string;
-  readonly message: string;
-  readonly param: string | null;
-  readonly retryAfterSeconds?: number;
-}
+export interface Decided extends Admitted, Cohort {}
 
 /** Refused by Apex before any attempt, for a caller that is known: it is recorded. */
 export interface Denied extends Authenticated, Cohort {
@@ -79,6 +64,7 @@ export interface Denied extends Authenticated, Cohort {
 /** How one attempt ended. */
 export interface AttemptOutcome {
   readonly attemptId: Uuid;
+  readonly target: Target;
   readonly startedAt: number;
   readonly endedAt: number;
   readonly status: AttemptRow['status'];
@@ -110,13 +96,21 @@ export interface Attributed {
 
 /** What the client is still to get once the request is in the books. */
 export type Answer =
-  /** The provider's own answer, good or bad, whole. */
-  | { readonly kind: 'whole'; readonly status: number; readonly headers: UpstreamHeaders; readonly body: readonly Buffer[] }
+  /** The provider's own answer, good or bad, whole, as the client is to read it. */
+  | { readonly kind: 'whole'; readonly status: number; readonly upstream: Upstream; readonly body: readonly Buffer[] }
   | { readonly kind: 'refusal'; readonly refusal: Refusal; readonly retryAfter: string | null }
   /** A stream that has begun: its last bytes. */
   | { readonly kind: 'stream_end'; readonly rest: readonly Buffer[] }
   /** A stream that has begun and cannot be finished: the client is told inside it. */
   | { readonly kind: 'stream_error'; readonly refusal: Refusal }
   | { readonly kind: 'nobody' };
+
+/** Who answered, for the answer's headers. */
+export interface Upstream {
+  readonly candidate: Candidate;
+  readonly headers: UpstreamHeaders;
+  /** Hints of the client that this provider has no use for. */
+  readonly ignored: readonly string[];
+}
 
 export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;

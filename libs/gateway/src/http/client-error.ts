@@ -1,7 +1,7 @@
 import { type Duplex } from 'node:stream';
+import { type Refusal } from '../core/call.js';
 import { refusals } from '../core/refusals.js';
-import { errorBody } from '../core/stages/07-respond.js';
-import { type Refusal } from '../core/types.js';
+import { openAiErrorBody } from '../core/surfaces/openai-errors.js';
 
 /**
  * What node:http refuses by itself, before anybody sees a request, told in the shape of every other error. As in Node's
@@ -10,7 +10,7 @@ import { type Refusal } from '../core/types.js';
 export function onClientError(error: NodeJS.ErrnoException, socket: Duplex & { _httpMessage?: { headersSent: boolean } | null }): void {
   if (socket.writable && socket._httpMessage?.headersSent !== true) {
     const refusal = refusalOf(error.code);
-    const body = errorBody(refusal);
+    const body = openAiErrorBody(refusal);
     socket.write(`HTTP/1.1 ${refusal.httpStatus} ${REASONS[refusal.httpStatus] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`);
     socket.write(body);
   }

@@ -4,7 +4,8 @@ import { type Pipeline } from '../core/pipeline.js';
 import { refusals } from '../core/refusals.js';
 import { authenticate } from '../core/stages/01-authenticate.js';
 import { sendRefusal } from '../core/stages/07-respond.js';
-import { type Received, type Refusal } from '../core/types.js';
+import { type Refusal } from '../core/call.js';
+import { type Received } from '../core/types.js';
 import { type KeyStore } from '@apex/auth';
 import { type ModelCatalogue } from '../adapters/model-catalogue.js';
 import { onClientError } from './client-error.js';
@@ -68,7 +69,9 @@ export class DataPlane {
 
   private refuse(refusal: Refusal, req: IncomingMessage, reply: NodeReply): void {
     new NodeBodyReader(req, this.deps.maxBodyBytes).discard();
-    sendRefusal(refusal, newId(), null, reply);
+    // Anthropic's SDKs tell themselves by this header; everybody else reads OpenAI's shape.
+    const surface = req.headers['anthropic-version'] === undefined ? 'chat.completions' : 'messages';
+    sendRefusal(refusal, { requestId: newId(), surface }, null, reply);
   }
 
   /** The models that this key can ask for. It spends nothing, so it is no usage record. */

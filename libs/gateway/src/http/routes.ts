@@ -9,6 +9,8 @@ export type Route =
 const CALLS: Readonly<Record<string, Surface>> = {
   '/v1/chat/completions': 'chat.completions',
   '/v1/embeddings': 'embeddings',
+  '/v1/messages': 'messages',
+  '/v1/responses': 'responses',
 };
 
 const MODELS = '/v1/models';

@@ -10,22 +10,37 @@ const groq = { name: 'groq', baseUrl: 'https://api.groq.com/openai/v1', apiKeyEn
 const local = { name: 'local', baseUrl: 'http://127.0.0.1:11434/', apiKeyEnv: 'LOCAL_KEY', models: ['*-gguf', 'a.b'], streamUsage: false, priceAs: 'groq' };
 
 describe('provider configuration', () => {
-  it('has OpenAI without being told', () => {
-    expect(configFor({})).toEqual({
-      providers: [
-        { name: 'openai', origin: 'https://api.openai.com', basePath: '/v1', apiKeyEnv: 'OPENAI_API_KEY', models: [], priceAs: 'openai', streamUsage: true },
-      ],
-      upstream: { connections: 4_096, connectTimeoutMs: 5_000 },
-    });
+  it('has OpenAI, Anthropic and Gemini without being told', () => {
+    const { providers, upstream } = configFor({});
+    expect(providers.map(({ name, kind, origin, basePath, apiKeyEnv, models, priceAs }) => ({ name, kind: kind.kind, origin, basePath, apiKeyEnv, models, priceAs }))).toEqual([
+      { name: 'openai', kind: 'openai', origin: 'https://api.openai.com', basePath: '/v1', apiKeyEnv: 'OPENAI_API_KEY', models: [], priceAs: 'openai' },
+      { name: 'anthropic', kind: 'anthropic', origin: 'https://api.anthropic.com', basePath: '', apiKeyEnv: 'ANTHROPIC_API_KEY', models: ['claude-*'], priceAs: 'anthropic' },
+      { name: 'gemini', kind: 'gemini', origin: 'https://generativelanguage.googleapis.com', basePath: '', apiKeyEnv: 'GEMINI_API_KEY', models: ['gemini-*'], priceAs: 'google' },
+    ]);
+    expect(upstream).toEqual({ connections: 4_096, connectTimeoutMs: 5_000 });
   });
 
-  it('takes any address for OpenAI, joined exactly', () => {
+  it('takes any address, joined exactly', () => {
     const [provider] = configFor({ OPENAI_BASE_URL: 'http://127.0.0.1:9999/proxy/v1/' }).providers;
     expect(provider).toMatchObject({ name: 'openai', origin: 'http://127.0.0.1:9999', basePath: '/proxy/v1', priceAs: 'openai' });
-    expect(registryFor([local]).providers).toEqual([
-      { name: 'openai', origin: 'https://api.openai.com', basePath: '/v1', priceAs: 'openai', streamUsage: true },
-      { name: 'local', origin: 'http://127.0.0.1:11434', basePath: '', priceAs: 'groq', streamUsage: false },
+    expect(registryFor([local]).providers[1]).toMatchObject({ name: 'local', kind: { kind: 'openai-compatible' }, origin: 'http://127.0.0.1:11434', basePath: '', priceAs: 'groq', streamUsage: false });
+  });
+
+  it('knows the usual providers by name alone', () => {
+    const registry = registryFor([{ name: 'groq' }, { name: 'openrouter' }, { name: 'vllm', models: ['my-*'] }, { name: 'ollama', baseUrl: 'http://gpu:11434/v1' }]);
+    expect(registry.providers.slice(1, 5).map(({ name, origin, basePath, keyless }) => [name, origin + basePath, keyless])).toEqual([
+      ['groq', 'https://api.groq.com/openai/v1', false],
+      ['openrouter', 'https://openrouter.ai/api/v1', false],
+      ['vllm', 'http://127.0.0.1:8000/v1', true],
+      ['ollama', 'http://gpu:11434/v1', true],
     ]);
+  });
+
+  it("speaks Azure's URL scheme and keys", () => {
+    const { provider, model } = registryFor([{ name: 'eu', kind: 'azure', baseUrl: 'https://acme.openai.azure.com' }]).resolve('eu/gpt 4o?x')!;
+    const url = provider.origin + provider.basePath + provider.kind.path({ kind: 'generate', protocol: 'openai-chat', model, stream: false });
+    expect(url).toBe('https://acme.openai.azure.com/openai/deployments/gpt%204o%3Fx/chat/completions?api-version=2024-10-21');
+    expect(provider.kind.headers('secret')).toEqual({ 'api-key': 'secret' });
   });
 
   it.each([
@@ -39,6 +54,10 @@ describe('provider configuration', () => {
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, apiKey: 'secret' }])],
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, apiKeyEnv: 'sk-secret' }])],
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, name: 'openai' }])],
+    ['APEX_PROVIDERS', JSON.stringify([{ name: 'mine', baseUrl: 'https://secret-host/v1' }])],
+    ['APEX_PROVIDERS', JSON.stringify([{ name: 'mine', kind: 'azure' }])],
+    ['APEX_ROUTES', '["secret"]'],
+    ['APEX_ROUTES', '{"gpt-4o":{"targets":[]}}'],
     ['APEX_PROVIDERS', JSON.stringify([groq, groq])],
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, name: 'a/b' }])],
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, baseUrl: 'https://x:secret@host' }])],
@@ -69,7 +88,7 @@ describe('ProviderRegistry', () => {
     ['toString/x', 'openai', 'toString/x'],
   ])('sends %s to %s as %s', (model, provider, upstreamModel) => {
     const resolved = registry.resolve(model);
-    expect([resolved?.provider.name, resolved?.upstreamModel]).toEqual([provider, upstreamModel]);
+    expect([resolved?.provider.name, resolved?.model]).toEqual([provider, upstreamModel]);
   });
 
   it('knows no model without a name', () => {
@@ -79,5 +98,31 @@ describe('ProviderRegistry', () => {
 
   it('asks for at least one provider', () => {
     expect(() => new ProviderRegistry([])).toThrow(RangeError);
+  });
+});
+
+describe('routes', () => {
+  const { providers, routes } = configFor({
+    APEX_PROVIDERS: JSON.stringify([groq]),
+    APEX_ROUTES: JSON.stringify({ fast: { targets: [{ model: 'groq/llama', weight: 3 }, 'gpt-4o-mini'], fallbacks: ['claude-haiku-4-5'] }, 'gpt-4o': { fallbacks: ['gemini/gemini-2.5-pro'] } }),
+  });
+  const registry = new ProviderRegistry(providers, routes);
+  const named = (route: ReturnType<typeof registry.route>) => ({
+    targets: route?.targets.map(({ provider, model, weight }) => [provider.name, model, weight]),
+    fallbacks: route?.fallbacks.map(({ provider, model }) => [provider.name, model]),
+  });
+
+  it('lead to the targets and fallbacks that were configured', () => {
+    expect(named(registry.route('fast'))).toEqual({ targets: [['groq', 'llama', 3], ['openai', 'gpt-4o-mini', 1]], fallbacks: [['anthropic', 'claude-haiku-4-5']] });
+    expect(named(registry.route('gpt-4o'))).toEqual({ targets: [['openai', 'gpt-4o', 1]], fallbacks: [['gemini', 'gemini-2.5-pro']] });
+  });
+
+  it('of other models lead to the one target that resolves', () => {
+    expect(named(registry.route('claude-opus-4-5'))).toEqual({ targets: [['anthropic', 'claude-opus-4-5', 1]], fallbacks: [] });
+    expect(registry.route('')).toBeNull();
+  });
+
+  it('to nowhere are refused', () => {
+    expect(() => new ProviderRegistry(providers, { x: { targets: ['groq/'], fallbacks: [] } })).toThrow('names no model');
   });
 });

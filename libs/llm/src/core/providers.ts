@@ -1,8 +1,12 @@
 import { z } from 'zod';
+import { presets } from '../providers/presets.js';
+import { type ProviderKind } from '../providers/provider-kind.js';
+import { providerKinds } from '../providers/index.js';
 
-/** An upstream that speaks OpenAI's protocol. */
+/** A provider as requests meet it. */
 export interface UpstreamProvider {
   readonly name: string;
+  readonly kind: ProviderKind;
   /** Scheme, host and port, without a slash at the end. */
   readonly origin: string;
   /** What stands between the origin and an API's own path: `/v1` + `/chat/completions`. Empty, or with a slash in front only. */
@@ -11,19 +15,33 @@ export interface UpstreamProvider {
   readonly priceAs: string;
   /** It understands `stream_options.include_usage`. */
   readonly streamUsage: boolean;
+  /** It takes requests without a key. */
+  readonly keyless: boolean;
+  /** Calls to it that this process has under way at the most; more go elsewhere or are shed. */
+  readonly maxConcurrent: number;
 }
 
 /** A provider as configured. Keys are not here: `apiKeyEnv` names the variable that holds the platform's. */
 export interface ProviderConfig extends UpstreamProvider {
-  readonly apiKeyEnv: string;
+  readonly apiKeyEnv: string | null;
   /** Models that go here without being asked for by prefix; `*` stands for any run of characters. */
   readonly models: readonly string[];
 }
 
-/** Which upstream a model name means, and what that upstream calls it. */
-export interface ResolvedModel {
+/** One place that can answer: a provider, and what it calls the model. */
+export interface Target {
   readonly provider: UpstreamProvider;
-  readonly upstreamModel: string;
+  readonly model: string;
+}
+
+/** Where a model's requests go: one of `targets`, chosen by health and weight; `fallbacks` in their order when those fail. */
+export interface Route {
+  readonly targets: readonly WeightedTarget[];
+  readonly fallbacks: readonly Target[];
+}
+
+export interface WeightedTarget extends Target {
+  readonly weight: number;
 }
 
 /** A base URL as the SDKs have it: with `/v1` where the provider has one. */
@@ -41,80 +59,150 @@ export const baseUrlSchema = z.string().transform((text, context) => {
 });
 
 const nameSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'lower-case letters, digits, _ and -, at most 32');
+const kindsByName = new Map(providerKinds.map((kind) => [kind.kind, kind]));
 
 const providerSchema = z
   .strictObject({
     name: nameSchema,
-    baseUrl: baseUrlSchema,
-    apiKeyEnv: z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'the name of an environment variable'),
-    models: z.array(z.string().min(1).max(128)).default([]),
-    streamUsage: z.boolean().default(true),
+    kind: z.enum(providerKinds.map((kind) => kind.kind) as [string, ...string[]]).optional(),
+    baseUrl: baseUrlSchema.optional(),
+    apiKeyEnv: z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'the name of an environment variable').optional(),
+    models: z.array(z.string().min(1).max(128)).optional(),
+    streamUsage: z.boolean().optional(),
     priceAs: nameSchema.optional(),
+    maxConcurrent: z.int().min(1).optional(),
   })
-  .transform(
-    ({ baseUrl, priceAs, ...rest }): ProviderConfig => ({ ...rest, ...baseUrl, priceAs: priceAs ?? rest.name }),
-  );
+  .transform((entry, context): ProviderConfig => {
+    const preset = Object.hasOwn(presets, entry.name) ? presets[entry.name] : undefined;
+    const kind = kindsByName.get(entry.kind ?? preset?.kind ?? 'openai-compatible')!;
+    const address = entry.baseUrl ?? parseAddress(preset?.baseUrl ?? kind.defaults.baseUrl);
+    if (address === null) {
+      context.addIssue({ code: 'custom', path: ['baseUrl'], message: 'the address of the provider' });
+      return z.NEVER;
+    }
+    const apiKeyEnv = entry.apiKeyEnv ?? (preset === undefined ? kind.defaults.apiKeyEnv : preset.apiKeyEnv);
+    if (apiKeyEnv === null && preset === undefined) {
+      context.addIssue({ code: 'custom', path: ['apiKeyEnv'], message: 'the name of an environment variable' });
+      return z.NEVER;
+    }
+    return {
+      name: entry.name,
+      kind,
+      ...address,
+      apiKeyEnv,
+      keyless: apiKeyEnv === null,
+      models: entry.models ?? kind.defaults.models,
+      priceAs: entry.priceAs ?? preset?.priceAs ?? (kind.kind === 'openai-compatible' ? entry.name : kind.defaults.priceAs),
+      streamUsage: entry.streamUsage ?? preset?.streamUsage ?? true,
+      maxConcurrent: entry.maxConcurrent ?? UNLIMITED,
+    };
+  });
 
-/** `APEX_PROVIDERS`: a JSON array. The default provider is not among them, and no name occurs twice. */
-export const providersSchema = z
-  .string()
-  .transform((text, context): unknown => {
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
+const parseAddress = (url: string | null): z.infer<typeof baseUrlSchema> | null => (url === null ? null : baseUrlSchema.parse(url));
+
+const jsonSchema = (what: string) =>
+  z.string().transform((text, context): unknown => {
     try {
       return JSON.parse(text);
     } catch {
-      context.addIssue({ code: 'custom', message: 'a JSON array' });
+      context.addIssue({ code: 'custom', message: what });
       return z.NEVER;
-    }
-  })
-  .pipe(z.array(providerSchema).max(64))
-  .superRefine((providers, context) => {
-    const names = new Set([DEFAULT_PROVIDER]);
-    for (const [index, { name }] of providers.entries()) {
-      if (names.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: `a name that is not taken (${DEFAULT_PROVIDER} is always there)` });
-      names.add(name);
     }
   });
 
 /** The provider that serves what no other one claims. */
 export const DEFAULT_PROVIDER = 'openai';
 
-/** The default provider, at OpenAI's own address or at whatever stands at `OPENAI_BASE_URL`. */
-export const defaultProvider = (base: { origin: string; basePath: string }): ProviderConfig => ({
-  name: DEFAULT_PROVIDER,
-  ...base,
-  apiKeyEnv: 'OPENAI_API_KEY',
-  models: [],
-  priceAs: DEFAULT_PROVIDER,
-  streamUsage: true,
-});
+/** Those that are configured by their own two variables, `X_API_KEY` and `X_BASE_URL`. */
+const OWN_VARIABLES = [DEFAULT_PROVIDER, 'anthropic', 'gemini'];
 
-/** Finds the upstream for a model name. Immutable; in the order configured, the default first in the list and last in line. */
+/** `APEX_PROVIDERS`: a JSON array. Those with variables of their own are not among them, and no name occurs twice. */
+export const providersSchema = jsonSchema('a JSON array')
+  .pipe(z.array(providerSchema).max(64))
+  .superRefine((providers, context) => {
+    const names = new Set(OWN_VARIABLES);
+    for (const [index, { name }] of providers.entries()) {
+      if (names.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: `a name that is not taken (${OWN_VARIABLES.join(', ')} have their own variables)` });
+      names.add(name);
+    }
+  });
+
+const targetSchema = z.union([z.string().min(1), z.strictObject({ model: z.string().min(1), weight: z.number().positive().default(1) })]);
+
+/** `APEX_ROUTES`: `{ "<model as asked for>": { "targets": ["azure-eu/gpt-4o", { "model": "azure-us/gpt-4o", "weight": 2 }], "fallbacks": ["anthropic/claude-sonnet-4-5"] } }`. */
+export const routesSchema = jsonSchema('a JSON object').pipe(
+  z.record(z.string().min(1), z.strictObject({ targets: z.array(targetSchema).min(1).optional(), fallbacks: z.array(z.string().min(1)).default([]) })),
+);
+
+export type RoutesConfig = z.infer<typeof routesSchema>;
+
+/** A provider with variables of its own, at its own address or at whatever stands at `X_BASE_URL`. */
+export function ownProvider(name: 'openai' | 'anthropic' | 'gemini', address: z.infer<typeof baseUrlSchema>): ProviderConfig {
+  const kind = kindsByName.get(name)!;
+  return {
+    name,
+    kind,
+    ...address,
+    apiKeyEnv: kind.defaults.apiKeyEnv,
+    keyless: false,
+    models: kind.defaults.models,
+    priceAs: kind.defaults.priceAs,
+    streamUsage: true,
+    maxConcurrent: UNLIMITED,
+  };
+}
+
+/** Finds where a model's requests go. Immutable; the default provider is the first in the list and the last in line. */
 export class ProviderRegistry {
   readonly providers: readonly UpstreamProvider[];
   private readonly byName: ReadonlyMap<string, UpstreamProvider>;
   private readonly claims: readonly { readonly pattern: RegExp; readonly provider: UpstreamProvider }[];
+  private readonly routes: ReadonlyMap<string, Route>;
 
-  /** @throws RangeError without any provider. */
-  constructor(configs: readonly ProviderConfig[]) {
+  /** @throws RangeError without any provider, or for a route to nowhere. */
+  constructor(configs: readonly ProviderConfig[], routes: RoutesConfig = {}) {
     if (configs.length === 0) throw new RangeError('no provider configured');
-    this.providers = configs.map(({ name, origin, basePath, priceAs, streamUsage }) => Object.freeze({ name, origin, basePath, priceAs, streamUsage }));
+    this.providers = configs.map(({ apiKeyEnv: _env, models: _models, ...provider }) => Object.freeze(provider));
     this.byName = new Map(this.providers.map((provider) => [provider.name, provider]));
-    this.claims = configs.flatMap(({ name, models }) =>
-      models.map((glob) => ({ pattern: globPattern(glob), provider: this.byName.get(name) as UpstreamProvider })),
+    this.claims = configs.flatMap(({ name, models }) => models.map((glob) => ({ pattern: globPattern(glob), provider: this.byName.get(name)! })));
+    this.routes = new Map(
+      Object.entries(routes).map(([model, { targets = [model], fallbacks }]) => [
+        model,
+        {
+          targets: targets.map((target) => (typeof target === 'string' ? { ...this.mustResolve(target), weight: 1 } : { ...this.mustResolve(target.model), weight: target.weight })),
+          fallbacks: fallbacks.map((target) => this.mustResolve(target)),
+        },
+      ]),
     );
+  }
+
+  /** The configured route of a model, else the one target that `resolve` finds. Null for an empty name. */
+  route(model: string): Route | null {
+    const configured = this.routes.get(model);
+    if (configured !== undefined) return configured;
+    const target = this.resolve(model);
+    return target === null ? null : { targets: [{ ...target, weight: 1 }], fallbacks: [] };
   }
 
   /**
    * `name/model` goes to the provider of that name, without the prefix; a prefix that is no provider's name belongs
    * to the model. Otherwise the first provider whose `models` match takes it, else the default. Null for an empty name.
    */
-  resolve(model: string): ResolvedModel | null {
+  resolve(model: string): Target | null {
     const slash = model.indexOf('/');
     const named = slash > 0 ? this.byName.get(model.slice(0, slash)) : undefined;
-    if (named !== undefined) return slash === model.length - 1 ? null : { provider: named, upstreamModel: model.slice(slash + 1) };
+    if (named !== undefined) return slash === model.length - 1 ? null : { provider: named, model: model.slice(slash + 1) };
     if (model === '') return null;
-    for (const { pattern, provider } of this.claims) if (pattern.test(model)) return { provider, upstreamModel: model };
-    return { provider: this.providers[0] as UpstreamProvider, upstreamModel: model };
+    for (const { pattern, provider } of this.claims) if (pattern.test(model)) return { provider, model };
+    return { provider: this.providers[0]!, model };
+  }
+
+  private mustResolve(model: string): Target {
+    const target = this.resolve(model);
+    if (target === null) throw new RangeError(`a route leads to ${JSON.stringify(model)}, which names no model`);
+    return target;
   }
 }
 

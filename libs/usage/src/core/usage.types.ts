@@ -84,7 +84,8 @@ export interface UsageRecordRow extends Metered {
   readonly duration_ms: number | null;
 }
 
-export type Surface = 'chat.completions' | 'embeddings';
+/** The APIs that clients speak to Apex. */
+export type Surface = 'chat.completions' | 'responses' | 'messages' | 'embeddings';
 
 /**
  * Journalled before each upstream call. It holds what an `interrupted` record is made of, should this process die

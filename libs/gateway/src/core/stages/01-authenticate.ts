@@ -1,6 +1,7 @@
 import { type KeyDenial, type KeyStore } from '@apex/auth';
 import { refusals } from '../refusals.js';
-import { type Authenticated, type Labels, type Received, type Refusal } from '../types.js';
+import { type Refusal } from '../call.js';
+import { type Authenticated, type Labels, type Received } from '../types.js';
 
 const MAX_SESSION_LENGTH = 256;
 const MAX_TAGS = 16;
@@ -27,7 +28,8 @@ export function authenticate(received: Received, keys: KeyStore): AuthenticateRe
 
 function presentedKey(headers: Received['headers']): string | null {
   const authorization = headers['authorization'];
-  if (typeof authorization !== 'string') return null;
+  // Anthropic's SDKs send `x-api-key`.
+  if (typeof authorization !== 'string') return typeof headers['x-api-key'] === 'string' ? headers['x-api-key'] : null;
   const match = /^bearer +(\S+) *$/i.exec(authorization);
   return match?.[1] ?? null;
 }

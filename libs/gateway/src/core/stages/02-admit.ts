@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import { type KeyStore } from '@apex/auth';
-import { type ProviderRegistry } from '@apex/llm';
+import { type KeyStore, type ProviderCredential } from '@apex/auth';
+import { type ProviderRegistry, type Target } from '@apex/llm';
+import { type Call, type Refusal } from '../call.js';
 import { scanTopLevel } from '../json/top-level.js';
 import { refusals } from '../refusals.js';
-import { type Admitted, type Authenticated, type Call, type Refusal } from '../types.js';
+import { surfaces } from '../surfaces/index.js';
+import { type Admitted, type Authenticated, type Candidate } from '../types.js';
+import { wireFor } from '../wire/index.js';
 import { readSession, readTags } from './01-authenticate.js';
-import { checkBody } from './body-check.js';
 
 export interface AdmitDeps {
   readonly keys: KeyStore;
@@ -36,27 +38,36 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
   if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return deny(refusals.notAnObject());
   const duplicate = scanTopLevel(body)?.duplicate ?? null;
   if (duplicate !== null) return deny(refusals.duplicateMember(duplicate));
-  const checked = checkBody(request.surface, parsed as Record<string, unknown>);
+  const checked = surfaces[request.surface].check(parsed as Record<string, unknown>);
   if (!checked.ok) return deny(checked.refusal);
 
   const { call } = checked;
-  const target = deps.providers.resolve(call.model);
-  if (target === null) return deny(refusals.unknownModel(call.model), call);
-  const credential = deps.keys.providerCredential(request.key.customerId, target.provider.name);
-  if (credential === null) return deny(refusals.noProviderKey(target.provider.name), call);
-  return {
-    ok: true,
-    request: {
-      ...request,
-      body,
-      call,
-      provider: target.provider,
-      upstreamModel: target.upstreamModel,
-      credential,
-      deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs),
-    },
-  };
+  const candidates = candidatesFor(request, call, deps);
+  if (!Array.isArray(candidates)) return deny(candidates, call);
+  return { ok: true, request: { ...request, body, call, candidates, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
 }
+
+/** Every place that can answer and that this customer has a key for; or why there is none. */
+function candidatesFor(request: Authenticated, call: Call, { providers, keys }: AdmitDeps): Candidate[] | Refusal {
+  const spec = surfaces[request.surface];
+  const route = providers.route(call.model);
+  if (route === null) return refusals.unknownModel(call.model);
+  const candidates: Candidate[] = [];
+  let refusal: Refusal | null = null;
+  const add = (target: Target, weight: number, isFallback: boolean): void => {
+    const { provider } = target;
+    const wire = wireFor(spec, provider);
+    const credential = keys.providerCredential(request.key.customerId, provider.name) ?? (provider.keyless ? NO_KEY : null);
+    if (wire === null) refusal ??= refusals.noEmbeddings(provider.name);
+    else if (credential === null) refusal ??= refusals.noProviderKey(provider.name);
+    else candidates.push({ target, weight, isFallback, credential, wire });
+  };
+  for (const target of route.targets) add({ provider: target.provider, model: target.model }, target.weight, false);
+  for (const target of route.fallbacks) add(target, 1, true);
+  return candidates.length > 0 ? candidates : (refusal ?? refusals.unknownModel(call.model));
+}
+
+const NO_KEY: ProviderCredential = { apiKey: '', owner: 'platform' };
 
 function checkHeaders({ headers }: Authenticated): Refusal | null {
   if (readSession(headers) === undefined) return refusals.invalidHeader('x-apex-session', 'at most 256 printable ASCII characters');

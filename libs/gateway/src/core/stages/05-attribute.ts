@@ -1,7 +1,8 @@
 import { assertExact } from '@apex/common';
-import { type PriceBook } from '@apex/llm';
+import { type PriceBook, type Target } from '@apex/llm';
 import { NO_TOKENS, type AttemptRow, type OpenEntry, type Pricing, type UsageRecordRow, type UsageSource } from '@apex/usage';
-import { type AttemptOutcome, type Attributed, type Call, type Decided, type Denied, type Executed } from '../types.js';
+import { type Call } from '../call.js';
+import { type AttemptOutcome, type Attributed, type Decided, type Denied, type Executed } from '../types.js';
 
 /*
  * Runs twice for every request. Rows are written out member by member: copying them together from parts costs several
@@ -14,8 +15,7 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
   const attempts: AttemptRow[] = [];
   for (const attempt of executed.attempts) attempts.push(attemptRow(request, attempt, attempts.length + 1, prices));
   const record = recordRow(request, attempts, {
-    provider: request.provider.name,
-    servedModel: request.upstreamModel,
+    target: executed.attempts.at(-1)?.target ?? null,
     call: request.call,
     status: executed.status,
     httpStatus: executed.httpStatus,
@@ -29,8 +29,7 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
 /** The record of a request that Apex refused itself. */
 export function attributeDenied(denied: Denied, endedAt: number): Attributed {
   const record = recordRow(denied, [], {
-    provider: null,
-    servedModel: null,
+    target: null,
     call: denied.call,
     status: 'denied',
     httpStatus: denied.refusal.httpStatus,
@@ -47,8 +46,7 @@ export function attributeOpen(request: Decided, before: readonly AttemptOutcome[
   for (const attempt of before) attempts.push(attemptRow(request, attempt, attempts.length + 1, prices));
   attempts.push(attemptRow(request, next, attempts.length + 1, prices));
   const record = recordRow(request, attempts, {
-    provider: request.provider.name,
-    servedModel: request.upstreamModel,
+    target: next.target,
     call: request.call,
     status: 'interrupted',
     httpStatus: null,
@@ -62,8 +60,8 @@ export function attributeOpen(request: Decided, before: readonly AttemptOutcome[
 type Known = Pick<Decided, 'requestId' | 'key' | 'labels' | 'surface' | 'path' | 'receivedAt' | 'cohort' | 'reason'>;
 
 interface Ending {
-  readonly provider: string | null;
-  readonly servedModel: string | null;
+  /** The last one that was asked. */
+  readonly target: Target | null;
   readonly call: Call | null;
   readonly status: UsageRecordRow['status'];
   readonly httpStatus: number | null;
@@ -107,9 +105,9 @@ function recordRow(request: Known, attempts: readonly AttemptRow[], ending: Endi
     path: request.path,
     cohort: request.cohort,
     cohort_reason: request.reason,
-    provider: ending.provider,
+    provider: ending.target === null ? null : ending.target.provider.name,
     requested_model: ending.call === null ? null : ending.call.model,
-    served_model: ending.servedModel,
+    served_model: ending.target === null ? null : ending.target.model,
     stream: ending.call !== null && ending.call.stream,
     status: ending.status,
     http_status: ending.httpStatus,
@@ -133,14 +131,14 @@ function recordRow(request: Known, attempts: readonly AttemptRow[], ending: Endi
 
 function attemptRow(request: Decided, attempt: AttemptOutcome, attemptNo: number, prices: PriceBook): AttemptRow {
   const usage = attempt.usage ?? NO_TOKENS;
-  const price = attempt.usage === null ? null : prices.price(request.provider.priceAs, request.upstreamModel, attempt.usage, request.receivedAt);
+  const price = attempt.usage === null ? null : prices.price(attempt.target.provider.priceAs, attempt.target.model, attempt.usage, request.receivedAt);
   return {
     attempt_id: attempt.attemptId,
     request_id: request.requestId,
     attempt_no: attemptNo,
     customer_id: request.key.customerId,
-    provider: request.provider.name,
-    model: request.upstreamModel,
+    provider: attempt.target.provider.name,
+    model: attempt.target.model,
     status: attempt.status,
     http_status: attempt.httpStatus,
     error_code: attempt.errorCode,

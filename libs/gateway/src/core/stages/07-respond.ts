@@ -1,75 +1,79 @@
 import { formatUsd } from '@apex/common';
+import { type Surface } from '@apex/usage';
 import { type Reply } from '../../ports/reply.js';
+import { type Refusal } from '../call.js';
 import { refusals } from '../refusals.js';
-import { type Answer, type Attributed, type Cohort, type Decided, type Refusal, type UpstreamHeaders } from '../types.js';
+import { surfaces } from '../surfaces/index.js';
+import { type Answer, type Attributed, type Cohort, type Decided, type Upstream } from '../types.js';
 
 /** The answer to a request that is in the books (or could not be put there: `recorded` is false). */
 export function respond(request: Decided, answer: Answer, { record }: Attributed, recorded: boolean, reply: Reply): void {
   if (reply.gone) return;
+  const { requestId, surface } = request;
   switch (answer.kind) {
     case 'whole': {
-      if (!recorded) return sendRefusal(refusals.recordingUnavailable(), request.requestId, request, reply);
-      const headers = answerHeaders(request, answer.headers);
+      if (!recorded) return sendRefusal(refusals.recordingUnavailable(), { requestId, surface }, request, reply);
+      const headers = answerHeaders(request, answer.upstream);
       headers.push('x-tokens-used', String(record.prompt_tokens + record.completion_tokens), 'x-apex-cost-usd', record.pricing === 'unpriced' ? 'unpriced' : formatUsd(record.cost_pd));
       return reply.send(answer.status, headers, answer.body);
     }
     case 'refusal':
-      return sendRefusal(answer.refusal, request.requestId, request, reply, answer.retryAfter);
+      return sendRefusal(answer.refusal, { requestId, surface }, request, reply, answer.retryAfter);
     case 'stream_end': {
-      if (!recorded) return reply.end(errorEvent(refusals.recordingUnavailable()));
+      if (!recorded) return reply.end(surfaces[surface].errorEvent(refusals.recordingUnavailable(), requestId));
       const rest = request.headers['x-apex-trailer'] === 'on' ? [trailer(record), ...answer.rest] : answer.rest;
       return reply.end(rest.length === 1 ? rest[0] : Buffer.concat(rest));
     }
     case 'stream_error':
-      return reply.end(errorEvent(answer.refusal));
+      return reply.end(surfaces[surface].errorEvent(answer.refusal, requestId));
     case 'nobody':
       return;
   }
 }
 
 /** The head of a stream. What only its end will tell is in the trailer, or in the books. */
-export function startStream(request: Decided, reply: Reply, upstream: UpstreamHeaders): void {
+export function startStream(request: Decided, reply: Reply, upstream: Upstream): void {
   const headers = answerHeaders(request, upstream);
   headers.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
   reply.head(200, headers);
 }
 
-/** An error of Apex itself, in the provider's shape. `cohort` is null where no caller is known. */
-export function sendRefusal(refusal: Refusal, requestId: string, cohort: Cohort | null, reply: Reply, retryAfter: string | null = null): void {
-  const headers = ['content-type', 'application/json', 'x-request-id', requestId];
+/** An error of Apex itself, in the shape of the API that was called. `cohort` is null where no caller is known. */
+export function sendRefusal(refusal: Refusal, { requestId, surface }: { requestId: string; surface: Surface }, cohort: Cohort | null, reply: Reply, retryAfter: string | null = null): void {
+  const headers = ['content-type', 'application/json', 'x-request-id', requestId, 'x-apex-error', refusal.code];
+  // Anthropic's SDKs read this one.
+  if (surface === 'messages') headers.push('request-id', requestId);
   if (cohort !== null) headers.push('x-apex-cohort', cohortHeader(cohort));
   const wait = retryAfter ?? (refusal.retryAfterSeconds === undefined ? null : String(refusal.retryAfterSeconds));
   if (wait !== null) headers.push('retry-after', wait);
-  reply.send(refusal.httpStatus, headers, [errorBody(refusal)]);
+  reply.send(refusal.httpStatus, headers, [surfaces[surface].errorBody(refusal, requestId)]);
 }
-
-/** OpenAI's shape of an error. */
-export const errorBody = ({ message, type, code, param }: Refusal): Buffer => Buffer.from(JSON.stringify({ error: { message, type, code, param } }));
-
-/** OpenAI's SDKs raise an `APIError` for an event of this shape, and never see a `[DONE]`. */
-const errorEvent = (refusal: Refusal): Buffer => Buffer.concat([Buffer.from('data: '), errorBody(refusal), Buffer.from('\n\n')]);
 
 const cohortHeader = ({ cohort, reason }: Cohort): string => (reason === null ? cohort : `${cohort}; reason=${reason}`);
 
 /** Answer headers that pass: what the client's SDK reads. The rest describes the provider's connection or account. */
 const PASSED = ['content-type', 'openai-processing-ms', 'openai-version', 'retry-after', 'retry-after-ms'] as const;
 
-function answerHeaders(request: Decided, upstream: UpstreamHeaders): string[] {
+function answerHeaders(request: Decided, { candidate, headers: upstream, ignored }: Upstream): string[] {
   const headers: string[] = [];
   for (const name of PASSED) {
     const value = upstream[name];
     if (typeof value === 'string') headers.push(name, value);
   }
-  headers.push('x-request-id', request.requestId, 'x-apex-cohort', cohortHeader(request), 'x-apex-model', headerText(request.upstreamModel), 'x-apex-mechanism', 'none', 'x-apex-savings-usd', NO_SAVINGS);
+  headers.push('x-request-id', request.requestId, 'x-apex-cohort', cohortHeader(request), 'x-apex-model', headerText(candidate.target.model), 'x-apex-mechanism', 'none', 'x-apex-savings-usd', NO_SAVINGS);
+  if (request.surface === 'messages') headers.push('request-id', request.requestId);
+  if (ignored.length > 0) headers.push('x-apex-ignored', headerText(ignored.join(',')));
   // The provider's limits are the caller's business only where the key is the caller's.
-  if (request.credential.owner === 'customer') {
+  if (candidate.credential.owner === 'customer') {
     for (const name in upstream) {
       const value = upstream[name];
-      if (name.startsWith('x-ratelimit-') && typeof value === 'string') headers.push(name, value);
+      if (RATE_LIMITS.test(name) && typeof value === 'string') headers.push(name, value);
     }
   }
   return headers;
 }
+
+const RATE_LIMITS = /^(?:x|anthropic)-ratelimit-/;
 
 /** A header holds visible ASCII; a model's name may hold anything, and is then told percent-encoded. */
 const headerText = (text: string): string => (/^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text));

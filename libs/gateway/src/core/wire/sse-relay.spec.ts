@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ChatReader } from './chat-reader.js';
+import { ChatReader } from './readers.js';
 import { SseRelay } from './sse-relay.js';
 
 const usage = { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 };

@@ -1,4 +1,5 @@
 import { type TokenUsage } from '@apex/usage';
+import { type RelayStep, type StreamRelay } from './wire.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -7,14 +8,6 @@ const CR = 0x0d;
 const MAX_EVENT_BYTES = 8 * 1024 * 1024;
 
 export class SseEventTooLarge extends Error {}
-
-/** What is to be done with the bytes of one read from the provider. */
-export interface RelayStep {
-  /** Goes to the client at once. */
-  readonly forward: readonly Buffer[];
-  /** Stays until the request is in the books: what ends the stream. */
-  readonly hold: readonly Buffer[];
-}
 
 /** What one event of a protocol means to Apex. */
 export interface EventVerdict {
@@ -44,7 +37,7 @@ const NOTHING: readonly Buffer[] = [];
  * rest, as no client could use it. Two things are kept back: events that the client is not to see, and the event that
  * ends the stream, with all that comes behind it.
  */
-export class SseRelay {
+export class SseRelay implements StreamRelay {
   private carry: Buffer[] = [];
   private carried = 0;
   private done = false;
@@ -53,17 +46,14 @@ export class SseRelay {
 
   constructor(private readonly reader: EventReader) {}
 
-  /** As the provider told it so far; null: not at all. */
   get usage(): TokenUsage | null {
     return this.seenUsage;
   }
 
-  /** The protocol's own end has been seen. */
   get complete(): boolean {
     return this.done;
   }
 
-  /** The provider told of an error inside the stream. */
   get failed(): boolean {
     return this.errorSeen;
   }
