@@ -30,6 +30,26 @@ export class Bench {
     return this.post('/chat/completions', { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Tell me about tides.' }], ...changes }, init);
   }
 
+  /** A request of Anthropic's API, by the version that still takes sampling parameters. */
+  messages(changes: object = {}, init: { key?: string; id?: string; version?: string; signal?: AbortSignal } = {}): Promise<Response> {
+    return fetch(`${this.simulator.anthropicUrl}/v1/messages`, {
+      method: 'POST',
+      headers: { 'x-api-key': init.key ?? 'sk-test', 'anthropic-version': init.version ?? '2023-06-01', ...(init.id !== undefined && { 'x-client-request-id': init.id }) },
+      body: JSON.stringify({ model: 'claude-haiku-4-5', max_tokens: 4_000, messages: [{ role: 'user', content: 'Tell me about tides.' }], ...changes }),
+      ...(init.signal && { signal: init.signal }),
+    });
+  }
+
+  /** A request of Google's API. `method` ends in `?alt=sse` for server-sent events. */
+  gemini(changes: object = {}, init: { key?: string; id?: string; model?: string; method?: string; signal?: AbortSignal } = {}): Promise<Response> {
+    return fetch(`${this.simulator.geminiUrl}/v1beta/models/${init.model ?? 'gemini-2.5-flash'}:${init.method ?? 'generateContent'}`, {
+      method: 'POST',
+      headers: { 'x-goog-api-key': init.key ?? 'sk-test', 'content-type': 'application/json', ...(init.id !== undefined && { 'x-client-request-id': init.id }) },
+      body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Tell me about tides.' }] }], ...changes }),
+      ...(init.signal && { signal: init.signal }),
+    });
+  }
+
   /** The rows of one attempt id, once nothing is in flight. */
   async rows(id: string): Promise<readonly LedgerEntry[]> {
     await this.simulator.settled();
@@ -43,6 +63,12 @@ export class Bench {
     return rows[0] as LedgerEntry;
   }
 }
+
+/** fetch for Google's SDK: it brings a dispatcher of its own that looks for undici's on the globals, and Jest's have none. */
+export const fetchWithoutDispatcher: typeof fetch = (input, init) => {
+  const { dispatcher: _dispatcher, ...rest } = (init ?? {}) as RequestInit & { dispatcher?: unknown };
+  return fetch(input, rest);
+};
 
 export interface Chunk {
   readonly id: string;

@@ -4,9 +4,12 @@ import { type AddressInfo } from 'node:net';
 import { SystemClock } from '@apex/common';
 import { Engine } from './core/engine.js';
 import { Ledger, type LedgerEntry } from './core/ledger.js';
+import { anthropicApi, isAnthropic } from './anthropic/api.js';
+import { geminiApi, isGemini } from './gemini/api.js';
 import { type Attempt } from './http/attempt.js';
 import { control } from './http/control.js';
 import { Exchange } from './http/exchange.js';
+import { type Api } from './http/serve.js';
 import { openAiApi } from './openai/api.js';
 
 export interface SimulatorOptions {
@@ -24,6 +27,10 @@ export interface SimulatorOptions {
 export interface RunningSimulator {
   /** The base URL as OpenAI's SDKs take it: it ends in /v1. */
   readonly url: string;
+  /** The base URL as Anthropic's SDKs take it: the origin. */
+  readonly anthropicUrl: string;
+  /** The base URL as Google's SDKs take it: the origin. */
+  readonly geminiUrl: string;
   readonly origin: string;
   readonly port: number;
   /** All ended attempts, oldest first; a copy. */
@@ -53,6 +60,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Ru
   let closed: Promise<void> | null = null;
   return {
     url: `${origin}/v1`,
+    anthropicUrl: origin,
+    geminiUrl: origin,
     origin,
     port,
     ledger: () => ledger.entries(),
@@ -73,8 +82,15 @@ class Site {
   private readonly attempts = new Map<Exchange, Attempt>();
   private open = 0;
   private waiting: (() => void)[] = [];
+  private readonly openAi: Api;
+  private readonly anthropic: Api;
+  private readonly gemini: Api;
 
-  constructor(private readonly engine: Engine) {}
+  constructor(private readonly engine: Engine) {
+    this.openAi = openAiApi(engine);
+    this.anthropic = anthropicApi(engine);
+    this.gemini = geminiApi(engine);
+  }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = new Exchange(request, response, (lost) => {
@@ -84,7 +100,7 @@ class Site {
     if (exchange.path.startsWith('/__sim/')) return control(exchange, this.engine, () => this.open).catch((error: unknown) => report(exchange, error));
     this.open += 1;
     try {
-      await openAiApi(exchange, this.engine, (attempt) => this.attempts.set(exchange, attempt));
+      await this.apiOf(exchange)(exchange, (attempt) => this.attempts.set(exchange, attempt));
     } catch (error) {
       report(exchange, error);
       const attempt = this.attempts.get(exchange);
@@ -94,6 +110,11 @@ class Site {
       this.open -= 1;
       if (this.open === 0) for (const resolve of this.waiting.splice(0)) resolve();
     }
+  }
+
+  private apiOf(exchange: Exchange): Api {
+    if (isGemini(exchange)) return this.gemini;
+    return isAnthropic(exchange) ? this.anthropic : this.openAi;
   }
 
   settled(): Promise<void> {

@@ -24,6 +24,7 @@ export { type Operation, type ProviderKind } from './providers/provider-kind.js'
 export { type Codec, type Protocol, type SseEvent, type StreamDecoder, type StreamEncoder } from './core/dialogue/codec.js';
 export { type Problem } from './core/dialogue/conversation.js';
 export { SseParser, formatSse } from './core/dialogue/sse.js';
+export { createOpenAiChatCodec } from './core/protocols/openai-chat/index.js';
 export { codecs, ignoredHints } from './core/protocols/index.js';
 export { AnthropicUsageMeter, readAnthropicUsage } from './core/protocols/anthropic-messages/index.js';
 export { readResponsesUsage } from './core/protocols/openai-responses/index.js';

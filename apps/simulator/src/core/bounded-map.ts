@@ -37,6 +37,13 @@ export class BoundedMap<V> {
     this.youngWeight += weight;
   }
 
+  delete(key: string): boolean {
+    const known = this.young.get(key);
+    if (known === undefined) return this.old.delete(key);
+    this.youngWeight -= this.weigh(known, key);
+    return this.young.delete(key);
+  }
+
   clear(): void {
     this.young.clear();
     this.old.clear();

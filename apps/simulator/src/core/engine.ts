@@ -1,4 +1,5 @@
 import { type Clock } from '@apex/common';
+import { type Breakpoint, BreakpointCache, type CacheUse } from './breakpoint-cache.js';
 import { type ChatModel, type Model } from './catalogue.js';
 import { FaultDesk } from './faults.js';
 import { type Answer } from './generation.js';
@@ -23,6 +24,7 @@ export class Engine {
   readonly ledger: Ledger;
   readonly faults: FaultDesk;
   private readonly prefixes: PrefixCache;
+  private readonly breakpoints: BreakpointCache;
   private readonly speed: number;
   private readonly seed: number;
 
@@ -33,11 +35,17 @@ export class Engine {
     this.seed = options.seed;
     this.faults = new FaultDesk(randomFrom(options.seed));
     this.prefixes = new PrefixCache(options.clock);
+    this.breakpoints = new BreakpointCache(options.clock);
   }
 
   /** Reads the prompt: how much of it this caller had in the model's prompt cache. */
   cachedTokens(caller: string, model: ChatModel, prompt: Prompt): number {
     return this.prefixes.use(`${caller}\n${model.id}`, prompt);
+  }
+
+  /** The same for a cache that is written at breakpoints of the caller's choice only; see BreakpointCache. */
+  useCache(caller: string, model: ChatModel, prompt: Prompt, blockEnds: readonly number[], breakpoints: readonly Breakpoint[], minimum: number): CacheUse {
+    return this.breakpoints.use(`${caller}\n${model.id}`, prompt, blockEnds, breakpoints, minimum);
   }
 
   timeline(model: Model, uncachedPromptTokens: number, identity: string): Timeline {

@@ -1,13 +1,17 @@
 import { BoundedMap } from './bounded-map.js';
 import { type Random } from './random.js';
 
+/** The refusals that can be ordered. 529 is Anthropic's way of being overloaded. */
+export type FaultStatus = 429 | 500 | 503 | 529;
+
 /** What can go wrong on demand. README.md says how each looks from outside and what it bills. */
 export type Fault =
-  | { readonly kind: 'status'; readonly status: 429 | 500 | 503; readonly retryAfterSeconds: number | null }
+  | { readonly kind: 'status'; readonly status: FaultStatus; readonly retryAfterSeconds: number | null }
   | { readonly kind: 'hang' }
   | { readonly kind: 'disconnect' }
   | { readonly kind: 'slow_first_byte'; readonly delayMs: number }
   | { readonly kind: 'cut'; readonly afterChunks: number }
+  | { readonly kind: 'stream_error'; readonly afterChunks: number }
   | { readonly kind: 'malformed' };
 
 /** A fault as written, and how many attempts of one `simulate_id` it hits; null: all of them. */
@@ -19,7 +23,7 @@ export interface FaultOrder {
 /** A fault's text that says nothing known. A typo in a test must not pass as "no fault". */
 export class FaultSyntaxError extends Error {
   constructor(text: string, problem = `Unknown fault '${text}'.`) {
-    super(`${problem} Write 429, 429;retry_after=2, 500, 503, hang, disconnect, slow_first_byte=1500, cut, cut=5 or malformed; each may end in ;times=1.`);
+    super(`${problem} Write 429, 429;retry_after=2, 500, 503, 529, hang, disconnect, slow_first_byte=1500, cut, cut=5, stream_error, stream_error=5 or malformed; each may end in ;times=1.`);
     this.name = 'FaultSyntaxError';
   }
 }
@@ -48,17 +52,24 @@ export function parseFault(text: string): FaultOrder {
 
 function faultNamed(name: string, value: number | null, retryAfterSeconds: number | null): Fault | null {
   if (name === 'slow_first_byte') return value === null ? null : { kind: 'slow_first_byte', delayMs: value };
-  if (name === 'cut') return { kind: 'cut', afterChunks: value ?? DEFAULT_CUT };
+  if (name === 'cut' || name === 'stream_error') return { kind: name, afterChunks: value ?? DEFAULT_CUT };
   if (value !== null) return null;
   switch (name) {
-    case '429': return { kind: 'status', status: 429, retryAfterSeconds };
-    case '500': return { kind: 'status', status: 500, retryAfterSeconds };
-    case '503': return { kind: 'status', status: 503, retryAfterSeconds };
+    case '429':
+    case '500':
+    case '503':
+    case '529': return { kind: 'status', status: Number(name) as FaultStatus, retryAfterSeconds };
     case 'hang': return { kind: 'hang' };
     case 'disconnect': return { kind: 'disconnect' };
     case 'malformed': return { kind: 'malformed' };
     default: return null;
   }
+}
+
+/** The refusal that a fault comes to: the one ordered, or a 500 where generation fails and there is no stream to say so in. */
+export function refusalIn(fault: Fault | null, stream: boolean): (Fault & { kind: 'status' }) | null {
+  if (fault?.kind === 'status') return fault;
+  return fault?.kind === 'stream_error' && !stream ? { kind: 'status', status: 500, retryAfterSeconds: null } : null;
 }
 
 /** A fault that strikes at random. */
@@ -111,7 +122,7 @@ export class FaultDesk {
   private ordered(order: string, id: string | undefined): Fault | null {
     const { fault, times } = parseFault(order);
     if (times === null) return fault;
-    if (id === undefined || id === '') throw new FaultSyntaxError(order, `'${order}' needs metadata.simulate_id beside it.`);
+    if (id === undefined || id === '') throw new FaultSyntaxError(order, `'${order}' needs an id beside it (metadata.simulate_id, or id= in the order).`);
     const attempts = (this.seen.get(id) ?? 0) + 1;
     this.seen.set(id, attempts);
     return attempts <= times ? fault : null;

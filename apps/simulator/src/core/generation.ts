@@ -47,6 +47,8 @@ export interface Answer {
   /** Tokens of all steps. */
   readonly visibleTokens: number;
   readonly finish: 'stop' | 'length' | 'tool_calls';
+  /** The stop sequence that ended it, if one did. */
+  readonly stopSequence: string | null;
 }
 
 const LONGEST = 320;
@@ -120,20 +122,21 @@ function limited(whole: readonly Step[], stops: readonly string[], maxVisible: n
   const stopped = stops.length > 0 ? stopAt(steps, stops) : null;
   if (stopped) return { reasoningTokens, ...stopped, finish: 'stop' };
   const finish = steps.length < whole.length ? 'length' : called ? 'tool_calls' : 'stop';
-  return { reasoningTokens, steps, visibleTokens, finish };
+  return { reasoningTokens, steps, visibleTokens, finish, stopSequence: null };
 }
 
 /** The model generates up to and including the stop sequence, and that is billed; the text ends in front of it. */
-function stopAt(steps: readonly Step[], stops: readonly string[]): { steps: Step[]; visibleTokens: number } | null {
+function stopAt(steps: readonly Step[], stops: readonly string[]): { steps: Step[]; visibleTokens: number; stopSequence: string } | null {
   const texts = steps.map((step) => (step.kind === 'text' ? step.text : ''));
   const text = texts.join('');
   let cut = -1;
-  let end = -1;
+  let stopSequence = '';
   for (const stop of stops) {
     const at = stop === '' ? -1 : text.indexOf(stop);
-    if (at >= 0 && (cut < 0 || at < cut)) [cut, end] = [at, at + stop.length];
+    if (at >= 0 && (cut < 0 || at < cut)) [cut, stopSequence] = [at, stop];
   }
   if (cut < 0) return null;
+  const end = cut + stopSequence.length;
   const kept: Step[] = [];
   let visibleTokens = 0;
   let at = 0;
@@ -144,5 +147,5 @@ function stopAt(steps: readonly Step[], stops: readonly string[]): { steps: Step
     if (at < cut) kept.push({ kind: 'text', text: part.slice(0, cut - at), tokens });
     at += part.length;
   }
-  return { steps: kept, visibleTokens };
+  return { steps: kept, visibleTokens, stopSequence };
 }

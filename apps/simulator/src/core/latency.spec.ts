@@ -6,7 +6,7 @@ import { NO_TOKENS } from './ledger.js';
 import { randomFrom } from './random.js';
 
 const model = findModel('gpt-4o') as ChatModel;
-const answer = (reasoningTokens: number, visibleTokens: number): Answer => ({ reasoningTokens, visibleTokens, steps: [], finish: 'stop' });
+const answer = (reasoningTokens: number, visibleTokens: number): Answer => ({ reasoningTokens, visibleTokens, steps: [], finish: 'stop', stopSequence: null });
 
 describe('latency', () => {
   it('is the model\'s, within the jitter, the same for the same seed, and scales with speed', () => {

@@ -1,6 +1,6 @@
 import { Ledger, type LedgerEntry, NO_TOKENS } from './ledger.js';
 
-const entry = (attemptId: string): LedgerEntry => ({ attemptId, responseId: null, endpoint: 'embeddings', model: null, stream: false, startedAt: '', endedAt: '', outcome: 'refused', httpStatus: 400, ...NO_TOKENS, billed: false });
+const entry = (attemptId: string): LedgerEntry => ({ attemptId, responseId: null, protocol: 'openai-embeddings', endpoint: 'embeddings', model: null, stream: false, startedAt: '', endedAt: '', outcome: 'refused', httpStatus: 400, ...NO_TOKENS, billed: false });
 
 describe('Ledger', () => {
   it('keeps the newest rows in order and counts the dropped ones', () => {

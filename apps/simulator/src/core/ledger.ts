@@ -1,16 +1,21 @@
 /** How an attempt ended, as the provider saw it. */
 export type Outcome = 'completed' | 'refused' | 'cut' | 'client_gone' | 'hung';
 
-/** Token counts of one attempt. Prompt includes cached, completion includes reasoning. */
+/** The wire protocol an attempt came in. */
+export type Protocol = 'openai-chat' | 'openai-responses' | 'openai-embeddings' | 'anthropic-messages' | 'gemini';
+
+/** Token counts of one attempt. Prompt includes what was read from and written to the prompt cache, completion includes reasoning. */
 export interface TokenCounts {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly cacheWriteTokens: number;
+  /** The part of `cacheWriteTokens` that is kept for an hour, and dearer than the rest. */
+  readonly cacheWrite1hTokens: number;
   readonly completionTokens: number;
   readonly reasoningTokens: number;
 }
 
-export const NO_TOKENS: TokenCounts = Object.freeze({ promptTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, completionTokens: 0, reasoningTokens: 0 });
+export const NO_TOKENS: TokenCounts = Object.freeze({ promptTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0, completionTokens: 0, reasoningTokens: 0 });
 
 /** One row of the provider's usage export: an attempt on a billable endpoint, written once, when it has ended. */
 export interface LedgerEntry extends TokenCounts {
@@ -18,6 +23,7 @@ export interface LedgerEntry extends TokenCounts {
   readonly attemptId: string | null;
   /** The id in the response's body; null if there was none. */
   readonly responseId: string | null;
+  readonly protocol: Protocol;
   readonly endpoint: string;
   /** As asked for; null where the request could not be read. */
   readonly model: string | null;

@@ -1,5 +1,6 @@
 import { type Clock } from '@apex/common';
 import { BoundedMap } from './bounded-map.js';
+import { prefixDigests } from './prefix-digests.js';
 import { type Prompt } from './prompt.js';
 
 const MINIMUM = 1024;
@@ -22,7 +23,7 @@ export class PrefixCache {
     if (prompt.tokens < MINIMUM) return 0;
     const now = this.clock.now();
     let cached = 0;
-    for (const [length, digest] of prefixesOf(prompt)) {
+    for (const [length, digest] of prefixDigests(prompt, cacheable(prompt.tokens))) {
       const key = `${scope}\n${length}\n${digest}`;
       if ((this.expiries.get(key) ?? 0) > now) cached = length;
       this.expiries.set(key, now + this.ttlMs);
@@ -31,18 +32,6 @@ export class PrefixCache {
   }
 }
 
-/** A running hash over the tokens (two FNV-1a lanes with different primes), read off at each cacheable length. */
-function* prefixesOf(prompt: Prompt): Generator<[length: number, digest: string]> {
-  let length = 0;
-  let a = 0x811c9dc5;
-  let b = 0x9747b28c;
-  for (const segment of prompt.segments) {
-    for (let i = 0; i < segment.count; i += 1) {
-      const token = segment.ids ? (segment.ids[i] as number) : -1 - segment.mark;
-      a = Math.imul(a ^ token, 0x01000193);
-      b = Math.imul(b ^ token, 0x85ebca6b) ^ (b >>> 15);
-      length += 1;
-      if (length >= MINIMUM && length % STEP === 0) yield [length, `${a >>> 0}.${b >>> 0}`];
-    }
-  }
+function* cacheable(tokens: number): Generator<number> {
+  for (let length = MINIMUM; length <= tokens; length += STEP) yield length;
 }

@@ -1,5 +1,5 @@
 import { type Clock } from '@apex/common';
-import { type Ledger, NO_TOKENS, type Outcome, type TokenCounts } from '../core/ledger.js';
+import { type Ledger, NO_TOKENS, type Outcome, type Protocol, type TokenCounts } from '../core/ledger.js';
 
 /** One attempt on a billable endpoint, from its first byte to its one row in the ledger. */
 export class Attempt {
@@ -15,7 +15,7 @@ export class Attempt {
   private readonly startedAt: number;
   private ended = false;
 
-  constructor(private readonly ledger: Ledger, private readonly clock: Clock, private readonly attemptId: string | null, private readonly endpoint: string) {
+  constructor(private readonly ledger: Ledger, private readonly clock: Clock, private readonly attemptId: string | null, private readonly protocol: Protocol, private readonly endpoint: string) {
     this.startedAt = clock.now();
   }
 
@@ -26,6 +26,7 @@ export class Attempt {
     this.ledger.append({
       attemptId: this.attemptId,
       responseId: this.responseId,
+      protocol: this.protocol,
       endpoint: this.endpoint,
       model: this.model,
       stream: this.stream,
@@ -36,6 +37,7 @@ export class Attempt {
       promptTokens: tokens.promptTokens,
       cachedTokens: tokens.cachedTokens,
       cacheWriteTokens: tokens.cacheWriteTokens,
+      cacheWrite1hTokens: tokens.cacheWrite1hTokens,
       completionTokens: tokens.completionTokens,
       reasoningTokens: tokens.reasoningTokens,
       billed: tokens.promptTokens + tokens.completionTokens > 0,

@@ -64,8 +64,16 @@ export async function deliverJson(delivery: Delivery & { readonly body: string; 
   exchange.send(200, headers(), fault?.kind === 'malformed' ? body.slice(0, body.length / 2) : body);
 }
 
+interface StreamDelivery extends Delivery {
+  readonly frames: Iterable<Frame>;
+  /** What follows the frames. */
+  readonly last: string;
+  /** What the protocol sends in place of the rest when generation fails; the bill so far goes in. */
+  readonly failure: (usage: TokenCounts) => string;
+}
+
 /** Streams the frames at their pace, then `last`. */
-export async function deliverStream(delivery: Delivery & { readonly frames: Iterable<Frame>; readonly last: string }): Promise<void> {
+export async function deliverStream(delivery: StreamDelivery): Promise<void> {
   const { exchange, attempt, fault, headers, usage } = delivery;
   const delayMs = fault?.kind === 'slow_first_byte' ? fault.delayMs : 0;
   attempt.usageSoFar = () => delivery.usageAt(exchange.elapsedMs - delayMs);
@@ -78,9 +86,12 @@ export async function deliverStream(delivery: Delivery & { readonly frames: Iter
       attempt.httpStatus = 200;
       exchange.open(200, headers());
     }
-    if (fault?.kind === 'cut' && (sent >= fault.afterChunks || frame.closes)) {
-      attempt.end('cut');
-      await exchange.breakAfter('');
+    if ((fault?.kind === 'cut' || fault?.kind === 'stream_error') && (sent >= fault.afterChunks || frame.closes)) {
+      const soFar = attempt.usageSoFar();
+      attempt.end('cut', soFar);
+      if (fault.kind === 'cut') await exchange.breakAfter('');
+      // A piece of its own on the network, as it would be after a while of generating.
+      else if (await exchange.breathe()) exchange.finish(delivery.failure(soFar));
       return;
     }
     const broken = fault?.kind === 'malformed' && sent === 1;

@@ -3,7 +3,8 @@ import { type AnswerFormat, type Order, type ToolChoice } from '../core/generati
 import { Prompt, obviouslyTooLong } from '../core/prompt.js';
 import { seedOf } from '../core/random.js';
 import { type Tokenizer } from '../core/tokenizer.js';
-import { type ChatBody, type ChatMessage, type ChatTool } from './chat.schema.js';
+import { targetTokensOf } from './call.js';
+import { type ChatBody, type ChatMessage } from './chat.schema.js';
 import { OpenAiError, badRequest, noModel, tooLong } from './errors.js';
 
 /** The chat model of that name. @throws OpenAiError */
@@ -78,7 +79,7 @@ export function promptOf(body: ChatBody, model: ChatModel, tokenizer: Tokenizer)
   const window = model.contextWindow;
   if (obviouslyTooLong(textsOf(body.messages), window)) throw tooLong(window, `more than ${window}`, 'messages');
   const prompt = new Prompt(tokenizer);
-  if (body.tools) toolTokens(prompt, body.tools);
+  if (body.tools) toolTokens(prompt, body.tools.map((tool) => tool.function));
   const schema = schemaOf(body);
   if (schema !== null) prompt.text(JSON.stringify(schema));
   for (const message of body.messages) {
@@ -99,11 +100,17 @@ export function promptOf(body: ChatBody, model: ChatModel, tokenizer: Tokenizer)
   return prompt;
 }
 
+interface FunctionShape {
+  readonly name: string;
+  readonly description?: string | null | undefined;
+  readonly parameters?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
 /** The cookbook's num_tokens_for_tools; a nested schema counts with its own JSON. */
-function toolTokens(prompt: Prompt, tools: readonly ChatTool[]): void {
+export function toolTokens(prompt: Prompt, tools: readonly FunctionShape[]): void {
   const trimmed = (text: unknown): string => (typeof text === 'string' ? text.replace(/\.$/, '') : '');
   const objectOf = (value: unknown): Record<string, unknown> => (typeof value === 'object' && value !== null ? value as Record<string, unknown> : {});
-  for (const { function: tool } of tools) {
+  for (const tool of tools) {
     prompt.filler(7, 3).text(`${tool.name}:${trimmed(tool.description)}`);
     const properties = Object.entries(objectOf(tool.parameters?.['properties']));
     if (properties.length > 0) prompt.filler(3, 4);
@@ -121,7 +128,10 @@ function toolTokens(prompt: Prompt, tools: readonly ChatTool[]): void {
   prompt.filler(12, 7);
 }
 
-const EFFORT: Readonly<Record<string, number>> = { none: 0, minimal: 0, low: 1, medium: 3, high: 8, xhigh: 16 };
+const EFFORT: Readonly<Record<string, number>> = { none: 0, minimal: 0, low: 1, medium: 3, high: 8, xhigh: 16, max: 24 };
+
+/** Hidden tokens of one answer: multiples of 64, as OpenAI reports them; between one and two units of effort. */
+export const reasoningTokensOf = (model: ChatModel, effort: string | null | undefined, identity: string): number => (model.reasoning ? 64 * Math.round((EFFORT[effort ?? 'medium'] ?? 0) * (1 + (seedOf(identity) % 100) / 100)) : 0);
 
 /** What the engine is asked for. The answer depends on model, messages, tools, seed and format, and on nothing else. */
 export function orderOf(body: ChatBody, model: ChatModel, prompt: Prompt, tokenizer: Tokenizer): Order {
@@ -130,8 +140,6 @@ export function orderOf(body: ChatBody, model: ChatModel, prompt: Prompt, tokeni
   const userText = user ? contentTexts(user).join('\n') : '';
   const identity = JSON.stringify([model.id, body.messages, body.tools ?? null, body.seed ?? null, body.response_format ?? null]);
   const asked = body.max_completion_tokens ?? body.max_tokens ?? model.maxOutput;
-  const effort = EFFORT[body.reasoning_effort ?? 'medium'] ?? 0;
-  const target = Number(body.metadata?.['simulate_tokens'] ?? Number.NaN);
   return {
     identity,
     userText,
@@ -139,9 +147,8 @@ export function orderOf(body: ChatBody, model: ChatModel, prompt: Prompt, tokeni
     lastIsToolResult: last?.role === 'tool',
     answers: body.n ?? 1,
     maxTokens: Math.max(1, Math.min(asked, model.contextWindow - prompt.tokens)),
-    targetTokens: Number.isInteger(target) && target > 0 ? Math.min(target, model.maxOutput) : null,
-    // Multiples of 64, as OpenAI reports them; between one and two units of effort.
-    reasoningTokens: model.reasoning ? 64 * Math.round(effort * (1 + (seedOf(identity) % 100) / 100)) : 0,
+    targetTokens: targetTokensOf(body.metadata, model.maxOutput),
+    reasoningTokens: reasoningTokensOf(model, body.reasoning_effort, identity),
     stops: typeof body.stop === 'string' ? [body.stop] : body.stop ?? [],
     tools: (body.tools ?? []).map((tool) => ({ name: tool.function.name, parameters: tool.function.parameters ?? undefined })),
     toolChoice: toolChoiceOf(body),

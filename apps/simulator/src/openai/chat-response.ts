@@ -6,6 +6,7 @@ import { type TokenCounts } from '../core/ledger.js';
 import { PIECES } from '../core/prose.js';
 import { pick, randomFrom, seedOf } from '../core/random.js';
 import { type Frame } from '../http/deliver.js';
+import { GENERATION_FAILED } from './errors.js';
 
 /** Generated answers and what OpenAI's format wants to know beside them. */
 export interface Rendering {
@@ -114,6 +115,9 @@ export function* streamFrames(rendering: Rendering): Generator<Frame> {
   if (rendering.includeUsage) yield { data: `data: ${head},"choices":[],"usage":${JSON.stringify(usageBody(rendering.usage))}}\n\n`, dueMs: 0, usage: rendering.usage, closes: true };
 }
 
+/** What a stream says when generation fails: OpenAI's error object as an event of its own, and nothing after it. */
+export const failureFrame = (): string => `data: ${JSON.stringify({ error: { message: GENERATION_FAILED, type: 'server_error', param: null, code: null } })}\n\n`;
+
 function deltaOf(step: Step): string {
   switch (step.kind) {
     case 'text': return `{"content":${JSON.stringify(step.text)}}`;
@@ -123,7 +127,7 @@ function deltaOf(step: Step): string {
 }
 
 /** Log probabilities of text tokens; made up, but the same for the same token. Calls have none. */
-function logprobsOf(top: number | null, steps: readonly Step[]): object | null {
+export function logprobsOf(top: number | null, steps: readonly Step[]): { content: object[]; refusal: null } | null {
   if (top === null) return null;
   return { content: steps.flatMap((step) => (step.kind === 'text' ? [logprobOf(step.text, top)] : [])), refusal: null };
 }

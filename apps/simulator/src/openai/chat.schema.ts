@@ -65,4 +65,3 @@ export const chatSchema = z.looseObject({
 
 export type ChatBody = z.infer<typeof chatSchema>;
 export type ChatMessage = ChatBody['messages'][number];
-export type ChatTool = NonNullable<ChatBody['tools']>[number];

@@ -1,16 +1,16 @@
-import { type OutgoingHttpHeaders } from 'node:http';
 import { type ChatModel } from '../core/catalogue.js';
 import { fullUsage, longestAnswer, usageAt } from '../core/engine.js';
 import { generate } from '../core/generation.js';
 import { timeOf } from '../core/latency.js';
 import { NO_TOKENS, type TokenCounts } from '../core/ledger.js';
 import { tokenizerFor } from '../core/tokenizer.js';
+import { type Call } from '../http/call.js';
 import { deliverJson, deliverStream, failSilently } from '../http/deliver.js';
-import { type Call, commonHeaders, faultOf, newResponseId, rateLimitHeaders } from './call.js';
+import { faultOf } from './call.js';
 import { type ChatBody, chatSchema } from './chat.schema.js';
 import { chatModel, checkTogether, orderOf, promptOf } from './chat-request.js';
-import { type Rendering, completionBody, streamFrames } from './chat-response.js';
-import { faultError } from './errors.js';
+import { type Rendering, completionBody, failureFrame, streamFrames } from './chat-response.js';
+import { commonHeaders, compactId, rateLimitHeaders, streamHeaders } from './headers.js';
 import { parseBody } from './validation.js';
 
 /** POST /v1/chat/completions. @throws OpenAiError */
@@ -20,7 +20,6 @@ export async function chatCompletions(call: Call): Promise<void> {
   const model = chatModel(body.model);
   checkTogether(body, model);
   const fault = faultOf(call, body.metadata, model.id);
-  if (fault?.kind === 'status') throw faultError(fault, body.model);
   if (await failSilently(exchange, attempt, fault)) return;
 
   const tokenizer = await tokenizerFor(model.encoding);
@@ -40,8 +39,7 @@ export async function chatCompletions(call: Call): Promise<void> {
     headers: () => ({ ...commonHeaders(exchange), ...rateLimitHeaders(prompt.tokens) }),
   };
   if (body.stream === true) {
-    const headers = (): OutgoingHttpHeaders => ({ ...delivery.headers(), 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
-    await deliverStream({ ...delivery, headers, frames: streamFrames(rendering), last: 'data: [DONE]\n\n' });
+    await deliverStream({ ...delivery, headers: () => streamHeaders(delivery.headers()), frames: streamFrames(rendering), last: 'data: [DONE]\n\n', failure: failureFrame });
   } else {
     await deliverJson({ ...delivery, body: completionBody(rendering), readyMs: timeOf(timeline, longestAnswer(answers)) });
   }
@@ -49,7 +47,7 @@ export async function chatCompletions(call: Call): Promise<void> {
 
 const renderingOf = (body: ChatBody, model: ChatModel, created: number, generated: Pick<Rendering, 'answers' | 'timeline' | 'promptUsage' | 'usage'>): Rendering => ({
   ...generated,
-  id: newResponseId(),
+  id: `chatcmpl-${compactId()}`,
   created,
   model,
   topLogprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,

@@ -6,8 +6,10 @@ import { NO_TOKENS, type TokenCounts } from '../core/ledger.js';
 import { obviouslyTooLong } from '../core/prompt.js';
 import { tokenizerFor } from '../core/tokenizer.js';
 import { deliverJson, failSilently } from '../http/deliver.js';
-import { type Call, commonHeaders, faultOf, rateLimitHeaders } from './call.js';
-import { OpenAiError, badRequest, faultError, noModel, tooLong } from './errors.js';
+import { type Call } from '../http/call.js';
+import { faultOf } from './call.js';
+import { OpenAiError, badRequest, noModel, tooLong } from './errors.js';
+import { commonHeaders, rateLimitHeaders } from './headers.js';
 import { integer, parseBody } from './validation.js';
 
 const tokenIds = z.array(integer().nonnegative()).min(1);
@@ -26,7 +28,6 @@ export async function embeddings(call: Call): Promise<void> {
   const model = embeddingModel(body.model);
   const dimensions = dimensionsOf(body.dimensions, model);
   const fault = faultOf(call, body.metadata, model.id);
-  if (fault?.kind === 'status') throw faultError(fault, body.model);
   if (await failSilently(exchange, attempt, fault)) return;
 
   const tokenizer = await tokenizerFor(model.encoding);

@@ -1,22 +1,29 @@
 import { type OutgoingHttpHeaders } from 'node:http';
 import { type Fault } from '../core/faults.js';
+import { type Exchange } from '../http/exchange.js';
+import { Refusal } from '../http/serve.js';
+import { commonHeaders } from './headers.js';
 
-/** A refusal as OpenAI words it. Thrown by handlers, sent by the API. */
-export class OpenAiError extends Error {
+/** A refusal as OpenAI words it. */
+export class OpenAiError extends Refusal {
   constructor(
-    readonly status: number,
+    status: number,
     message: string,
     readonly type: string,
     readonly code: string | null = null,
     readonly param: string | null = null,
     readonly headers: OutgoingHttpHeaders = {},
   ) {
-    super(message);
+    super(status, message);
     this.name = 'OpenAiError';
   }
 
   get body(): string {
     return `${JSON.stringify({ error: { message: this.message, type: this.type, param: this.param, code: this.code } }, null, 4)}\n`;
+  }
+
+  sendTo(exchange: Exchange): void {
+    exchange.send(this.status, { ...commonHeaders(exchange), ...this.headers }, this.body);
   }
 }
 
@@ -44,6 +51,8 @@ export const tooLong = (window: number, tokens: string, param: string): OpenAiEr
   'context_length_exceeded',
 );
 
+export const GENERATION_FAILED = 'The server had an error while processing your request. Sorry about that!';
+
 /** The refusals that can be ordered as faults. */
 export function faultError(fault: Fault & { kind: 'status' }, model: string): OpenAiError {
   const seconds = fault.retryAfterSeconds;
@@ -51,6 +60,8 @@ export function faultError(fault: Fault & { kind: 'status' }, model: string): Op
   switch (fault.status) {
     case 429: return new OpenAiError(429, `Rate limit reached for ${model} in organization org-simulator on requests per min (RPM): Limit 10000, Used 10000, Requested 1. Please try again in ${seconds ?? 1}s. Visit https://platform.openai.com/account/rate-limits to learn more.`, 'requests', 'rate_limit_exceeded', null, headers);
     case 500: return new OpenAiError(500, 'The server had an error processing your request. Sorry about that! You can retry your request, or contact us through our help center at help.openai.com if you keep seeing this error.', 'server_error', null, null, headers);
+    // OpenAI has no 529: to be overloaded is a 503 there.
+    case 529:
     case 503: return new OpenAiError(503, 'The engine is currently overloaded, please try again later.', 'server_error', 'service_unavailable', null, headers);
   }
 }

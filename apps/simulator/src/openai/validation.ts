@@ -33,8 +33,11 @@ function refusalOf(issue: Issue, body: unknown, base: Path): OpenAiError {
     case 'too_small':
     case 'too_big': return outOfBounds(issue, param, value);
     case 'invalid_format': return badRequest(`Invalid '${param}': string does not match pattern. Expected a string that matches the pattern '${issue.pattern ?? issue.format}'.`, param, 'invalid_value');
+    case 'unrecognized_keys': {
+      const unknown = nameOf([...path, issue.keys[0] as string]);
+      return badRequest(`Unknown parameter: '${unknown}'.`, unknown, 'unknown_parameter');
+    }
     case 'not_multiple_of':
-    case 'unrecognized_keys':
     case 'invalid_key':
     case 'invalid_element':
     case 'custom': return badRequest(issue.message, param, 'invalid_value');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ChatDialect, OPENAI_DIALECT } from './protocols/openai-chat/index.js';
 import { presets } from '../providers/presets.js';
 import { type ProviderKind } from '../providers/provider-kind.js';
 import { providerKinds } from '../providers/index.js';
@@ -15,6 +16,8 @@ export interface UpstreamProvider {
   readonly priceAs: string;
   /** It understands `stream_options.include_usage`. */
   readonly streamUsage: boolean;
+  /** How requests that are translated into chat completions are put to it. */
+  readonly chatDialect: ChatDialect;
   /** It takes requests without a key. */
   readonly keyless: boolean;
   /** Calls to it that this process has under way at the most; more go elsewhere or are shed. */
@@ -94,6 +97,12 @@ const providerSchema = z
       models: entry.models ?? kind.defaults.models,
       priceAs: entry.priceAs ?? preset?.priceAs ?? (kind.kind === 'openai-compatible' ? entry.name : kind.defaults.priceAs),
       streamUsage: entry.streamUsage ?? preset?.streamUsage ?? true,
+      chatDialect: {
+        reasoning: preset?.echoesReasoning === true ? 'echo' : 'omit',
+        // The older name is the one that every compatible server knows.
+        maxTokens: kind.kind === 'openai-compatible' ? 'max_tokens' : OPENAI_DIALECT.maxTokens,
+        streamUsage: entry.streamUsage ?? preset?.streamUsage ?? true,
+      },
       maxConcurrent: entry.maxConcurrent ?? UNLIMITED,
     };
   });
@@ -150,6 +159,7 @@ export function ownProvider(name: 'openai' | 'anthropic' | 'gemini', address: z.
     models: kind.defaults.models,
     priceAs: kind.defaults.priceAs,
     streamUsage: true,
+    chatDialect: OPENAI_DIALECT,
     maxConcurrent: UNLIMITED,
   };
 }

@@ -1,4 +1,4 @@
-import { type Protocol, type UpstreamProvider, codecs } from '@apex/llm';
+import { type Protocol, type UpstreamProvider, codecs, createOpenAiChatCodec } from '@apex/llm';
 import { type SurfaceSpec } from '../surfaces/surface.js';
 import { chatPassthrough, embeddingsPassthrough, messagesPassthrough, responsesPassthrough } from './passthrough.js';
 import { Translated } from './translated.js';
@@ -13,14 +13,15 @@ const passing: Readonly<Partial<Record<Protocol, Wire>>> = {
 const translated = new Map<string, Wire>();
 
 /** How this surface is spoken to this provider; null where it cannot be. Untouched where both speak the same protocol. */
-export function wireFor({ protocol }: SurfaceSpec, { kind }: UpstreamProvider): Wire | null {
+export function wireFor({ protocol }: SurfaceSpec, provider: UpstreamProvider): Wire | null {
+  const { kind } = provider;
   if (protocol === null) return kind.embeddings ? embeddingsPassthrough : null;
   if (kind.protocols.includes(protocol)) return passing[protocol] ?? null;
   const target = kind.protocols[0];
-  const name = `${protocol} ${target}`;
+  const name = `${protocol} ${provider.name}`;
   const known = translated.get(name);
   if (known !== undefined) return known;
-  const wire = new Translated(codecs[protocol], codecs[target]);
+  const wire = new Translated(codecs[protocol], target === 'openai-chat' ? createOpenAiChatCodec(provider.chatDialect) : codecs[target]);
   translated.set(name, wire);
   return wire;
 }

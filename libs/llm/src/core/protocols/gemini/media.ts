@@ -17,7 +17,8 @@ const FILES_API = /^https:\/\/generativelanguage\.googleapis\.com\//i;
 
 /**
  * An image or a document as `inlineData` or `fileData` (ai.google.dev/gemini-api/docs/file-input-methods: any public URL).
- * - A URL's type is told by its ending; a document's is `application/pdf` otherwise, an image's is left to Gemini.
+ * - A URL's type is told by its ending, unless that contradicts the part; then, or where there is none, a document is
+ *   `application/pdf`. An image without an ending is left to Gemini, and `image/jpeg` where its ending is a document's.
  * - A document given as text is `text/plain`; a name is its `displayName`.
  * - `detail` is the part's `mediaResolution`; `auto` is the default and not said.
  */
@@ -33,11 +34,15 @@ export function writeMedia(part: Media, path: string, problems: Problems): Field
     case 'url': {
       if (!/^https?:\/\//i.test(source.url)) problems.inexpressible(at(path, 'source.url'), 'Gemini fetches http and https alone');
       const guess = typeByEnding(source.url);
-      const mimeType = part.type === 'document' ? (guess === null || guess.startsWith('image/') ? 'application/pdf' : guess) : guess?.startsWith('image/') === true ? guess : null;
+      const mimeType = part.type === 'image' ? imageType(guess) : documentType(guess);
       return { fileData: { fileUri: source.url, ...(mimeType !== null && { mimeType }), ...name }, ...detail };
     }
   }
 }
+
+const isImage = (type: string): boolean => type.startsWith('image/');
+const documentType = (guess: string | null): string => (guess === null || isImage(guess) ? 'application/pdf' : guess);
+const imageType = (guess: string | null): string | null => (guess === null || isImage(guess) ? guess : 'image/jpeg');
 
 /** Null where it is a problem: audio, video, or a file that nobody but Google can fetch. */
 export function readMedia(part: Fields, path: string, problems: Problems): Media | null {
@@ -83,7 +88,8 @@ function readDetail(resolution: unknown, path: string, problems: Problems): Imag
 }
 
 function typeByEnding(url: string): string | null {
-  const ending = /\.([A-Za-z]{2,5})(?:[?#]|$)/.exec(url.replace(/^https?:\/\/[^/?#]*/i, ''))?.[1]?.toLowerCase();
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+  const ending = /\.([A-Za-z]{2,5})$/.exec(path)?.[1]?.toLowerCase();
   return ending !== undefined && Object.hasOwn(TYPES, ending) ? (TYPES[ending] ?? null) : null;
 }
 

@@ -168,6 +168,9 @@ describe("Gemini's requests, written", () => {
     };
     expect(url('image', 'https://a.b/c.JPEG?x=1')).toEqual({ fileData: { fileUri: 'https://a.b/c.JPEG?x=1', mimeType: 'image/jpeg' } });
     expect(url('image', 'https://photos.png/c')).toEqual({ fileData: { fileUri: 'https://photos.png/c' } });
+    expect(url('image', 'https://a.b/c?f=x.md')).toEqual({ fileData: { fileUri: 'https://a.b/c?f=x.md' } });
+    expect(url('image', 'https://a.b/c.md#x')).toEqual({ fileData: { fileUri: 'https://a.b/c.md#x', mimeType: 'image/jpeg' } });
+    expect(url('document', 'https://a.b/c.png')).toEqual({ fileData: { fileUri: 'https://a.b/c.png', mimeType: 'application/pdf' } });
     expect(url('document', 'https://a.b/c')).toEqual({ fileData: { fileUri: 'https://a.b/c', mimeType: 'application/pdf' } });
     expect(url('document', 'https://a.b/c.csv')).toEqual({ fileData: { fileUri: 'https://a.b/c.csv', mimeType: 'text/csv' } });
   });

@@ -67,6 +67,7 @@ describe('decodeAnswer', () => {
     ['no id', { ...documented, id: undefined }],
     ['an item that nobody asked for', { ...documented, output: [{ type: 'web_search_call', id: 'ws' }] }],
     ['an unknown content', { ...documented, output: [{ type: 'message', content: [{ type: 'output_audio' }] }] }],
+    ['a type nested deep', { ...documented, output: [{ type: JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as unknown }] }],
     ['a call without id', { ...documented, output: [{ type: 'function_call', name: 'f', arguments: '{}' }] }],
   ])('throws for %s', (_what, body) => {
     expect(() => codec.decodeAnswer(body)).toThrow(ProtocolViolation);
@@ -83,9 +84,9 @@ describe('decodeAnswer', () => {
           violations += 1;
         }
       }),
-      { numRuns: 5000 },
+      { numRuns: 3000 },
     );
-    expect(violations).toBeGreaterThan(500);
+    expect(violations).toBeGreaterThan(300);
   });
 });
 
@@ -93,7 +94,7 @@ describe('encodeAnswer', () => {
   it('is read back as it was', () => {
     fc.assert(
       fc.property(answers(EXPRESSIBLE).map(asRefused), (one) => expect(codec.decodeAnswer(JSON.parse(JSON.stringify(codec.encodeAnswer(one))))).toEqual(one)),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 

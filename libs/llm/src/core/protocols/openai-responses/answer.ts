@@ -2,6 +2,7 @@ import { type Answer, type StopReason } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
 import { openedId } from '../../dialogue/sealed-ids.js';
+import { decodeStreamedError } from './errors.js';
 import { cutOff, endingOf, itemId, outputItem, responseObject } from './output-items.js';
 import { reasoningPart } from './reasoning-items.js';
 import { readResponsesUsage, writeUsage } from './usage.js';
@@ -16,8 +17,8 @@ import { type Fields, isFields } from './wire.js';
 export function decodeAnswer(body: unknown): Answer {
   if (!isFields(body)) throw new ProtocolViolation('The answer is not a JSON object.');
   const status = body['status'] ?? 'completed';
-  if (isFields(body['error'])) throw new ProtocolViolation(`The answer failed: ${String(body['error']['message']).slice(0, 500)}`);
-  if (status !== 'completed' && status !== 'incomplete') throw new ProtocolViolation(`The answer is not finished: its status is ${JSON.stringify(status).slice(0, 100)}.`);
+  if (isFields(body['error'])) throw new ProtocolViolation(`The answer failed: ${decodeStreamedError(body['error']).message.slice(0, 500)}`);
+  if (status !== 'completed' && status !== 'incomplete') throw new ProtocolViolation(`The answer is not finished: its status is ${named(status)}.`);
   const { id, model, created } = readHead(body);
   if (!Array.isArray(body['output'])) throw new ProtocolViolation('The answer has no output.');
   const parts = body['output'].flatMap((item: unknown) => partsOfItem(item));
@@ -64,12 +65,14 @@ export function partsOfItem(item: unknown): AssistantPart[] {
 /** @throws ProtocolViolation */
 export const callOf = (item: Fields): { readonly id: string; readonly name: string; readonly signature?: string } => ({ ...openedId(text(item['call_id'], 'The id of a call')), name: text(item['name'], 'The name of a call') });
 
-export const unasked = (type: unknown): ProtocolViolation => new ProtocolViolation(`The answer holds something that was not asked for: ${JSON.stringify(type)?.slice(0, 100)}.`);
+export const unasked = (type: unknown): ProtocolViolation => new ProtocolViolation(`The answer holds something that was not asked for: ${named(type)}.`);
+
+const named = (word: unknown): string => (typeof word === 'string' ? `'${word.slice(0, 100)}'` : `of the type ${typeof word}`);
 
 function partOfContent(part: unknown): AssistantPart {
   if (isFields(part) && part['type'] === 'output_text') return { type: 'text', text: text(part['text'], 'A text') };
   if (isFields(part) && part['type'] === 'refusal') return { type: 'refusal', text: text(part['refusal'], 'A refusal') };
-  throw unasked(isFields(part) ? part['type'] : part);
+  throw unasked(isFields(part) ? part['type'] : undefined);
 }
 
 const texts = (value: unknown): { text: string }[] => (value === undefined || value === null ? [] : list(value, 'Reasoning').map((one) => ({ text: text(isFields(one) ? one['text'] : one, 'A piece of reasoning') })));

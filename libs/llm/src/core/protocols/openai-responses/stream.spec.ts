@@ -163,7 +163,7 @@ describe('the decoder', () => {
           if (!(error instanceof StreamedError)) throw error;
         }
       }),
-      { numRuns: 5000 },
+      { numRuns: 4000 },
     );
     expect(violations).toBeGreaterThan(200);
     expect(answered).toBeGreaterThan(200);
@@ -179,7 +179,7 @@ describe('the encoder', () => {
         const arrived = [...parser.push(bytes.subarray(0, bytes.length >> 1)), ...parser.push(bytes.subarray(bytes.length >> 1))];
         expect(foldEvents(decode(arrived))).toEqual(answer);
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 
@@ -189,7 +189,7 @@ describe('the encoder', () => {
         const last = data(encode(events, answer.model).at(-1) as SseEvent);
         expect(last['response']).toEqual(JSON.parse(JSON.stringify(codec.encodeAnswer(answer))));
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -207,7 +207,7 @@ describe('the encoder', () => {
         }
         expect(new Set(ids.values()).size).toBe(ids.size);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
