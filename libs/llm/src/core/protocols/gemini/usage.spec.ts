@@ -15,6 +15,7 @@ describe('readGeminiUsage', () => {
     expect(readGeminiUsage({ promptTokenCount: 7 })).toEqual({ ...zero, promptTokens: 7 });
     expect(readGeminiUsage({ promptTokenCount: 7, candidatesTokenCount: 0, cachedContentTokenCount: 0, totalTokenCount: 7 })).toEqual({ ...zero, promptTokens: 7 });
     expect(readGeminiUsage({ promptTokenCount: 0, totalTokenCount: 0, thoughtsTokenCount: null })).toEqual(zero);
+    expect(readGeminiUsage({ promptTokenCount: -0, candidatesTokenCount: -0, totalTokenCount: -0 })).toEqual(zero);
   });
 
   it.each([
@@ -48,7 +49,7 @@ describe('readGeminiUsage', () => {
         expect(usage.cachedTokens).toBeLessThanOrEqual(usage.promptTokens);
         expect(usage.reasoningTokens).toBeLessThanOrEqual(usage.completionTokens);
         const { totalTokenCount: total } = metadata as { totalTokenCount?: number | null };
-        if (total != null) expect(usage.promptTokens + usage.completionTokens).toBe(total);
+        if (total != null) expect(usage.promptTokens + usage.completionTokens).toBe(total + 0);
       }),
       { numRuns: 2_000 },
     );

@@ -38,5 +38,6 @@ export function writeGeminiUsage(usage: TokenUsage): Fields {
 /** Null for a count that is absent, NaN for what is none. */
 function count(value: unknown): number | null {
   if (value === undefined || value === null) return null;
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : Number.NaN;
+  // JSON has a -0; adding 0 makes it 0.
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value + 0 : Number.NaN;
 }

@@ -27,7 +27,7 @@ const done = answer('resp_2', 'stop', [{ type: 'text', text: 'Done.' }]);
 /** A server that calls a tool first and is done then, and what it was asked. */
 function server(): { fetch: typeof fetch; asked: Conversation[] } {
   const asked: Conversation[] = [];
-  const fetch = (_url: unknown, init?: { readonly body?: unknown }): Promise<Response> => {
+  const fetch: typeof globalThis.fetch = (_url, init) => {
     const request = codec.decodeRequest(JSON.parse(init?.body as string));
     if (!request.ok) throw new Error(JSON.stringify(request.problems));
     asked.push(request.value);
@@ -37,7 +37,7 @@ function server(): { fetch: typeof fetch; asked: Conversation[] } {
     const [events] = fc.sample(eventsOf(said), 1);
     return Promise.resolve(new Response((events ?? []).flatMap((event) => encoder.push(event)).map(formatSse).join(''), { headers: { 'content-type': 'text/event-stream' } }));
   };
-  return { fetch: fetch as typeof globalThis.fetch, asked };
+  return { fetch, asked };
 }
 
 /** The last request holds all that the first answer said, signatures included. */

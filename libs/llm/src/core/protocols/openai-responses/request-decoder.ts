@@ -12,6 +12,8 @@ import { functionTool, isFields, request, textFormat, toolChoiceFunction, toolCh
  * - What is known of caching (`prompt_cache_*`) costs or saves money. Where it asks for more than that, it is refused.
  * - `reasoning.summary` asks for reasoning to be told; providers tell theirs, or not at all.
  * - `phase` marks what the model said before its final answer. Nobody else knows of it.
+ *
+ * Not listed is what an item repeats of the server's own (`id`, `status`, `logprobs`): it asks for nothing.
  */
 export const IGNORED_HINTS: readonly string[] = [
   'store',
@@ -26,6 +28,7 @@ export const IGNORED_HINTS: readonly string[] = [
   'reasoning.generate_summary',
   'input[].phase',
   'input[].content[].prompt_cache_breakpoint',
+  'input[].output[].prompt_cache_breakpoint',
 ];
 
 /** Reads a client's body: developers.openai.com/api/reference/resources/responses/methods/create. */

@@ -1,88 +1,11 @@
 import fc from 'fast-check';
-import { type Conversation } from '../../dialogue/conversation.js';
-import { conversations, mutated } from '../../dialogue/dialogue.fakes.js';
+import { mutated } from '../../dialogue/dialogue.fakes.js';
+import { decoded, EMPTY, full, minimal } from './bodies.fakes.js';
 import { IGNORED_HINTS, openAiResponsesCodec as codec } from './index.js';
 
-const minimal = { model: 'gpt-5.4', input: 'Hi' };
-
-const EMPTY: Conversation = {
-  model: 'gpt-5.4', system: [], turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }], tools: [], toolChoice: null, parallelTools: null, maxOutputTokens: null, temperature: null, topP: null, topK: null,
-  stop: [], seed: null, presencePenalty: null, frequencyPenalty: null, candidates: 1, logprobs: null, output: { kind: 'text' }, reasoning: null, endUser: null, stream: false,
-};
-
-const decoded = (body: object): Conversation => {
-  const result = codec.decodeRequest(body);
-  if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return result.value;
-};
 const problems = (body: unknown): string[] => {
   const result = codec.decodeRequest(body);
   return result.ok ? [] : result.problems.map(({ kind, param }) => `${kind} ${param}`);
-};
-const encoded = (conversation: Conversation) => {
-  const result = codec.encodeRequest(conversation);
-  if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return result.value;
-};
-const refused = (conversation: Conversation): string[] => {
-  const result = codec.encodeRequest(conversation);
-  return result.ok ? [] : result.problems.map(({ kind, param }) => `${kind} ${param}`);
-};
-
-/** A body that uses all that is carried over, and all hints. */
-const full = {
-  model: 'gpt-5.4',
-  instructions: 'Be brief.',
-  input: [
-    { role: 'developer', content: 'In English.' },
-    { type: 'message', role: 'system', content: [{ type: 'input_text', text: 'Politely.' }] },
-    {
-      role: 'user',
-      content: [
-        { type: 'input_text', text: 'What is this?', prompt_cache_breakpoint: { mode: 'explicit' } },
-        { type: 'input_image', image_url: 'https://example.com/a.png', detail: 'low' },
-        { type: 'input_image', image_url: 'data:image/png;base64,iVBORw==' },
-        { type: 'input_file', filename: 'a.pdf', file_data: 'data:application/pdf;base64,JVBERg==' },
-        { type: 'input_file', file_url: 'https://example.com/b.pdf' },
-        { type: 'input_file', filename: 'c.txt', file_data: 'data:text/plain;base64,w6k=' },
-      ],
-    },
-    { type: 'reasoning', id: 'rs_1', summary: [{ type: 'summary_text', text: 'First.' }, { type: 'summary_text', text: 'Then.' }], encrypted_content: 'gAAA', status: 'completed' },
-    { type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', phase: 'commentary', content: [{ type: 'output_text', text: 'Let me look.', annotations: [], logprobs: [] }] },
-    { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'look', arguments: '{"at":1}', status: 'completed' },
-    { type: 'function_call', id: 'fc_2', call_id: 'call_2', name: 'look', arguments: '{"at":2}', status: 'completed' },
-    { type: 'function_call_output', call_id: 'call_1', output: 'a cat' },
-    { type: 'function_call_output', call_id: 'call_2', output: [{ type: 'input_text', text: 'see' }, { type: 'input_image', image_url: 'data:image/png;base64,iVBORw==' }] },
-    { type: 'reasoning', id: 'rs_2', encrypted_content: 'gBBB' },
-    { role: 'assistant', content: 'A cat.' },
-    { role: 'assistant', content: [{ type: 'refusal', refusal: 'No more.' }] },
-    { role: 'system', content: 'Now in French.' },
-    { role: 'user', content: 'And now?' },
-  ],
-  tools: [
-    { type: 'function', name: 'look', description: 'Looks.', parameters: { type: 'object', properties: { at: { type: 'integer' } } }, strict: true },
-    { type: 'function', name: 'stop', strict: false },
-  ],
-  tool_choice: { type: 'function', name: 'look' },
-  parallel_tool_calls: false,
-  max_output_tokens: 100,
-  temperature: 0.5,
-  top_p: 0.9,
-  text: { format: { type: 'json_schema', name: 'answer', schema: { type: 'object' }, description: 'The answer.', strict: true }, verbosity: 'medium' },
-  reasoning: { effort: 'high', summary: 'auto' },
-  safety_identifier: 'user-1',
-  stream: true,
-  store: true,
-  metadata: { a: 'b' },
-  service_tier: 'auto',
-  prompt_cache_key: 'k',
-  prompt_cache_retention: '24h',
-  prompt_cache_options: { mode: 'implicit', ttl: '30m' },
-  max_tool_calls: 3,
-  stream_options: { include_obfuscation: false },
-  include: ['reasoning.encrypted_content'],
-  truncation: 'disabled',
-  background: false,
 };
 
 describe('decodeRequest', () => {
@@ -227,88 +150,6 @@ describe('decodeRequest', () => {
     const [item] = answer['output'] as { call_id: string }[];
     const { turns } = decoded({ ...minimal, input: [item, { type: 'function_call_output', call_id: item?.call_id, output: '1' }] });
     expect(turns).toEqual([{ role: 'assistant', parts: [call] }, { role: 'user', parts: [{ type: 'tool_result', toolCallId: 'call_1', content: [{ type: 'text', text: '1' }], isError: false }] }]);
-  });
-});
-
-describe('encodeRequest', () => {
-  it('says all that this protocol can say, and is read back as it was', () => {
-    const expressible = conversations({
-      documentNames: 'required', thinkingSignatures: 'required', callSignatures: false, mixedToolTurns: false, cache: false, topK: false, stopSequences: 0, seed: false, penalties: false, candidates: false, logprobs: false,
-      schemaNames: 'required', budgetTokens: false, bareReasoning: false,
-    }).map((conversation) => ({ ...conversation, tools: conversation.tools.map((tool) => ({ ...tool, strict: tool.strict ?? false })) }));
-    fc.assert(
-      fc.property(expressible, (conversation) => {
-        const { body, ignoredHints } = encoded(conversation);
-        expect(decoded(JSON.parse(JSON.stringify(body)) as object)).toEqual(conversation);
-        expect(ignoredHints).toBeUndefined();
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  it('writes what the documentation shows', () => {
-    expect(encoded({ ...EMPTY, system: [{ type: 'text', text: 'Be brief.' }], stream: true, reasoning: { enabled: true, effort: 'low', budgetTokens: null } }).body).toEqual({
-      model: 'gpt-5.4', instructions: 'Be brief.', input: [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Hi' }] }], reasoning: { effort: 'low' }, include: ['reasoning.encrypted_content'], store: false, stream: true,
-    });
-  });
-
-  it('never leaves strict to the default, which is on here and off elsewhere', () => {
-    const tool = { name: 'f', description: null, parameters: { type: 'object' }, strict: null };
-    expect(encoded({ ...EMPTY, tools: [tool] }).body['tools']).toEqual([{ type: 'function', name: 'f', parameters: { type: 'object' }, strict: false }]);
-    expect(encoded({ ...EMPTY, tools: [{ ...tool, strict: true }] }).body['tools']).toEqual([{ type: 'function', name: 'f', parameters: { type: 'object' }, strict: true }]);
-    expect(decoded({ ...minimal, tools: [{ type: 'function', name: 'f', parameters: { type: 'object' } }] }).tools).toEqual([tool]);
-  });
-
-  it('says reasoning that is on without saying how much, and names for what needs one', () => {
-    expect(encoded({ ...EMPTY, reasoning: { enabled: true, effort: null, budgetTokens: null } }).body['reasoning']).toEqual({ effort: 'medium' });
-    expect(encoded({ ...EMPTY, reasoning: { enabled: false, effort: null, budgetTokens: null } }).body).toMatchObject({ reasoning: { effort: 'none' } });
-    expect(encoded({ ...EMPTY, output: { kind: 'json_schema', name: null, description: null, schema: {}, strict: null } }).body['text']).toEqual({ format: { type: 'json_schema', name: 'response', schema: {} } });
-    const { body } = encoded({ ...EMPTY, turns: [{ role: 'user', parts: [{ type: 'document', name: null, source: { kind: 'base64', mediaType: 'application/pdf', data: 'JVBERg==' } }] }] });
-    expect(body['input']).toEqual([{ type: 'message', role: 'user', content: [{ type: 'input_file', filename: 'document.pdf', file_data: 'data:application/pdf;base64,JVBERg==' }] }]);
-  });
-
-  it('keeps the order of what a user says and of results', () => {
-    const result = { type: 'tool_result' as const, toolCallId: 'c', content: [{ type: 'text' as const, text: 'x' }], isError: true };
-    const { body } = encoded({ ...EMPTY, turns: [{ role: 'user', parts: [result, { type: 'text', text: 'So?' }] }] });
-    expect(body['input']).toEqual([
-      { type: 'function_call_output', call_id: 'c', output: [{ type: 'input_text', text: 'The tool call failed.' }, { type: 'input_text', text: 'x' }] },
-      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'So?' }] },
-    ]);
-  });
-
-  it('tells what it leaves out and changes no answer', () => {
-    const cache = { ttl: null };
-    const conversation: Conversation = {
-      ...EMPTY,
-      system: [{ type: 'text', text: 'x', cache }],
-      turns: [
-        { role: 'user', parts: [{ type: 'text', text: 'Hi', cache }] },
-        { role: 'assistant', parts: [{ type: 'thinking', text: 'hm', signature: null }, { type: 'tool_call', id: 'c', name: 'f', arguments: '{}', signature: 's' }] },
-        { role: 'user', parts: [{ type: 'tool_result', toolCallId: 'c', content: [{ type: 'text', text: 'x', cache }], isError: false, cache }] },
-      ],
-      tools: [{ name: 'f', description: null, parameters: null, strict: null, cache }],
-    };
-    expect(encoded(conversation).ignoredHints).toEqual(['turns[0].parts[0].cache', 'turns[1].parts[0]', 'turns[1].parts[1].signature', 'turns[2].parts[0].cache', 'turns[2].parts[0].content[0].cache', 'tools[0].cache', 'system[0].cache']);
-    expect(JSON.stringify(encoded(conversation).body)).not.toContain('hm');
-  });
-
-  it.each<[string, Partial<Conversation>]>([
-    ['topK', { topK: 5 }],
-    ['stop', { stop: ['END'] }],
-    ['seed', { seed: 1 }],
-    ['presencePenalty', { presencePenalty: 1 }],
-    ['frequencyPenalty', { frequencyPenalty: -1 }],
-    ['candidates', { candidates: 2 }],
-    ['logprobs', { logprobs: { top: 2 } }],
-    ['reasoning.budgetTokens', { reasoning: { enabled: true, effort: null, budgetTokens: 2048 } }],
-    ['turns', { turns: [] }],
-    ['turns[0]', { turns: [{ role: 'user', parts: [] }] }],
-  ])('refuses %s by name', (param, members) => {
-    expect(refused({ ...EMPTY, ...members })).toContain(`inexpressible ${param}`);
-  });
-
-  it('takes a penalty of 0 for none', () => {
-    expect(refused({ ...EMPTY, presencePenalty: 0, frequencyPenalty: 0 })).toEqual([]);
   });
 });
 
