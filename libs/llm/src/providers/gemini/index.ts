@@ -1,3 +1,4 @@
+import { geminiPath } from '../../core/protocols/gemini/index.js';
 import { type ProviderKind } from '../provider-kind.js';
 
 /** Gemini's native API. The base URL is the origin, as its SDK has it. https://ai.google.dev/api/generate-content */
@@ -7,8 +8,8 @@ export const gemini: ProviderKind = {
   embeddings: false,
   path: (operation) => {
     if (operation.kind !== 'generate') return '/v1beta/models';
-    const model = encodeURIComponent(operation.model);
-    return operation.stream ? `/v1beta/models/${model}:streamGenerateContent?alt=sse` : `/v1beta/models/${model}:generateContent`;
+    // A name that no model can have is encoded, so that it stays one segment, and the provider says that it is none.
+    return `/v1beta${geminiPath(operation.model, operation.stream) ?? `/models/${encodeURIComponent(operation.model)}:generateContent`}`;
   },
   headers: (apiKey) => ({ 'x-goog-api-key': apiKey }),
   passedHeaders: [],
