@@ -6,11 +6,14 @@ describe('parseFault', () => {
     ['429', { kind: 'status', status: 429, retryAfterSeconds: null }],
     ['429;retry_after=0.5', { kind: 'status', status: 429, retryAfterSeconds: 0.5 }],
     ['503', { kind: 'status', status: 503, retryAfterSeconds: null }],
+    ['529', { kind: 'status', status: 529, retryAfterSeconds: null }],
     ['hang', { kind: 'hang' }],
     ['disconnect', { kind: 'disconnect' }],
     ['slow_first_byte=1500', { kind: 'slow_first_byte', delayMs: 1500 }],
     ['cut', { kind: 'cut', afterChunks: 5 }],
     ['cut=2', { kind: 'cut', afterChunks: 2 }],
+    ['stream_error', { kind: 'stream_error', afterChunks: 5 }],
+    ['stream_error=0', { kind: 'stream_error', afterChunks: 0 }],
     ['malformed', { kind: 'malformed' }],
   ])('reads %s', (text, fault) => {
     expect(parseFault(text)).toEqual({ fault, times: null });

@@ -89,9 +89,8 @@ export async function deliverStream(delivery: StreamDelivery): Promise<void> {
     if ((fault?.kind === 'cut' || fault?.kind === 'stream_error') && (sent >= fault.afterChunks || frame.closes)) {
       const soFar = attempt.usageSoFar();
       attempt.end('cut', soFar);
-      if (fault.kind === 'cut') await exchange.breakAfter('');
-      // A piece of its own on the network, as it would be after a while of generating.
-      else if (await exchange.breathe()) exchange.finish(delivery.failure(soFar));
+      if (fault.kind === 'stream_error') exchange.finish(delivery.failure(soFar));
+      else await exchange.breakAfter('');
       return;
     }
     const broken = fault?.kind === 'malformed' && sent === 1;

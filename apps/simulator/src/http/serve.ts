@@ -87,6 +87,7 @@ async function bodyOf(exchange: Exchange, surface: Surface): Promise<unknown> {
   }
 }
 
+/** A segment of a path, as it was meant; as it stands where its escapes are wrong. */
 export function decodedSegment(text: string): string {
   try {
     return decodeURIComponent(text);

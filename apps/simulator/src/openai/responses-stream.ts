@@ -29,8 +29,9 @@ export class ResponsesStream {
     yield { ...this.frame(`response.${status}`, { response: ended }, timeOf(timeline, token)), closes: true };
   }
 
-  /** What ends the stream when generation fails. */
+  /** What ends the stream when generation fails, in place of an event that has its number and was not sent. */
   failure(usage: TokenCounts): string {
+    this.sequence -= 1;
     return this.event('response.failed', { response: responseObject(this.rendering, { status: 'failed', output: [], usage, failure: GENERATION_FAILED }) });
   }
 

@@ -68,6 +68,14 @@ describe('the responses endpoint and the official SDK', () => {
     expect(events.at(-1)?.type).toBe('response.incomplete');
   });
 
+  it('ends as failed when generation fails, and tells what it bills', async () => {
+    const response = await bench.post('/responses', { model: 'gpt-4o-mini', input: 'Hello', stream: true, metadata: { simulate: 'stream_error=8' } }, { id: 'failed' });
+    const last = (await response.text()).split('\n').filter((line) => line.startsWith('data: ')).at(-1)?.slice(6) ?? '';
+    const { promptTokens, completionTokens } = await bench.row('failed');
+    expect(JSON.parse(last)).toMatchObject({ type: 'response.failed', sequence_number: 8, response: { status: 'failed', error: { code: 'server_error' }, output: [], usage: { input_tokens: promptTokens, output_tokens: completionTokens } } });
+    expect(completionTokens).toBe(4);
+  });
+
   it('calls tools, one or two at once, and takes their results', async () => {
     const input: OpenAI.Responses.ResponseInput = [{ role: 'user', content: 'Use both tools in parallel' }];
     const whole = await create({ input, tools: [weather, time] });
