@@ -7,7 +7,7 @@ import { build } from './bootstrap/build.mjs';
 import { runChecks } from './bootstrap/checks.mjs';
 import { install } from './bootstrap/install.mjs';
 import { withLock } from './bootstrap/lock.mjs';
-import { findNode, hasVersion } from './bootstrap/node.mjs';
+import { NODE_FLAGS, findNode, hasVersion } from './bootstrap/node.mjs';
 import { Failure } from './bootstrap/progress.mjs';
 import { handOver } from './bootstrap/hand-over.mjs';
 import { root } from './bootstrap/root.mjs';
@@ -34,7 +34,7 @@ async function prepare() {
 
 async function app(args) {
   const node = await prepare();
-  return handOver(node, ['--enable-source-maps', join(root, 'dist/apps/cli/src/main.js'), ...args], { tether: true });
+  return handOver(node, [...NODE_FLAGS, join(root, 'dist/apps/cli/src/main.js'), ...args], { tether: true });
 }
 
 /** Without arguments: types, lint, layers, then every suite. With arguments: they are jest's, and nothing else runs. */

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** The checkout's root, from the source tree as well as from the built one. */
 export const projectRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
 
+/** As `npm start` runs Apex (tools/bootstrap/node.mjs); given to every peer that runs on Node, so that none has an advantage by it. */
+export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16'];
+
 /** Things fetched once and kept: the load generator, peers. */
 export const cacheDir = join(projectRoot, '.cache');
 

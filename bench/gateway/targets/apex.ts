@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '@apex/host';
 import { z } from 'zod';
 import { startChild } from '../child.js';
-import { apexProgram, projectRoot } from '../paths.js';
+import { NODE_FLAGS, apexProgram, projectRoot } from '../paths.js';
 import { startStores } from './stores.js';
 import { CHAT_PATH, JSON_HEADERS, type Settlement, type Target } from './target.js';
 
@@ -29,7 +29,7 @@ export const apex: Target = {
       mkdirSync(home);
       const child = await startChild({
         command: process.execPath,
-        args: [apexProgram, 'start'],
+        args: [...NODE_FLAGS, apexProgram, 'start'],
         cwd: projectRoot,
         env: {
           PATH: process.env['PATH'],

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { startChild } from '../child.js';
-import { programPath } from '../paths.js';
+import { NODE_FLAGS, programPath } from '../paths.js';
 import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
 
 export const bare: Target = {
@@ -10,7 +10,7 @@ export const bare: Target = {
   async start({ upstream, core, logs }) {
     const child = await startChild({
       command: process.execPath,
-      args: [programPath('bare-proxy'), upstream],
+      args: [...NODE_FLAGS, programPath('bare-proxy'), upstream],
       core,
       logFile: join(logs, 'bare.log'),
       readyWhen: /listening (\d+)/,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '@apex/host';
 import { startChild } from '../child.js';
-import { cacheDir, projectRoot } from '../paths.js';
+import { NODE_FLAGS, cacheDir, projectRoot } from '../paths.js';
 import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
 
 const run = promisify(execFile);
@@ -35,7 +35,7 @@ export const portkey: Target = {
     const port = await freePort();
     const child = await startChild({
       command: process.execPath,
-      args: [script, `--port=${port}`, '--headless'],
+      args: [...NODE_FLAGS, script, `--port=${port}`, '--headless'],
       env: { ...process.env, NODE_ENV: 'production' },
       core,
       logFile: join(logs, 'portkey.log'),
