@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
 import { newId } from '@apex/common';
-import { Pipeline, TargetBoard } from '@apex/gateway';
+import { MemoryIdempotencyStore, Pipeline, TargetBoard } from '@apex/gateway';
 import { GenaiPriceBook, ProviderRegistry, type UpstreamEvents, type UpstreamRequest, llmConfig, llmEnvSchema } from '@apex/llm';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { JournalWriter } from '../libs/usage/src/adapters/journal-writer.js';
@@ -62,6 +62,7 @@ async function run(name: string, recorder: UsageRecorder): Promise<void> {
     recorder,
     prices: new GenaiPriceBook(),
     observer: { observe: () => undefined },
+    idempotency: new MemoryIdempotencyStore(() => Date.now()),
     estimateUsage: () => Promise.resolve(null),
     now: () => Date.now(),
     random: Math.random,

@@ -49,7 +49,7 @@ export class AppModule {
         LlmModule.forRoot(config.llm),
         AuthModule.forRoot(config.auth),
         FlagsModule.forRoot(),
-        GatewayModule.forRoot(config.gateway, [ObserverModule.forRoot()]),
+        GatewayModule.forRoot(config.gateway, options.redis.url, [ObserverModule.forRoot()]),
       ],
       controllers: [HealthController, AuthController, KeysController, UsageController, ReconcileController, AdminCustomersController, PlatformKeysController, FlagsController, TrafficController, AuditController],
       providers: [HealthService, { provide: REDIS_NOTE, useValue: { note: options.redis.note } }],

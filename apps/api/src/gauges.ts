@@ -12,6 +12,7 @@ export function registerGauges(metrics: GatewayMetrics, recording: RecordingServ
   metrics.registerGauge('apex_journal_write_errors', 'Entries that could not be journalled', () => recording.statistics().writeErrors);
   if (dataPlane === undefined) return;
   const { pipeline, upstream } = dataPlane;
+  metrics.registerCounter('apex_idempotent_replays_total', 'Answers given once more under an Idempotency-Key; they are no usage', () => pipeline.answersReplayed);
   metrics.registerGauge('apex_requests_in_flight', 'Authenticated requests under way', () => pipeline.requestsInFlight);
   for (const state of ['connected', 'running', 'waiting'] as const) {
     metrics.registerGauge(`apex_upstream_${state}`, `Of the connections to providers: ${state}`, () => Object.values(upstream.poolStats()).reduce((total, pool) => total + pool[state], 0));

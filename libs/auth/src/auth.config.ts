@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MASTER_KEY_BYTES } from './core/secret-box.js';
+import { MASTER_KEY_BYTES } from './core/content-box.js';
 
 const masterKeySchema = z
   .string()

@@ -8,6 +8,7 @@ import { TokenAuthenticator } from './adapters/token-authenticator.js';
 import { SecretBox } from './core/secret-box.js';
 import { AuthGuard } from './http/auth.guard.js';
 import { CallerAuthenticator } from './ports/caller-authenticator.js';
+import { ContentSealer } from './ports/content-sealer.js';
 import { KeyStore } from './ports/key-store.js';
 import { ApiKeysService } from './services/api-keys.service.js';
 import { AuditLog } from './services/audit-log.service.js';
@@ -32,6 +33,7 @@ export class AuthModule {
       providers: [
         { provide: AUTH_CONFIG, useValue: config },
         { provide: SecretBox, useFactory: () => openKeyring(config) },
+        { provide: ContentSealer, useExisting: SecretBox },
         { provide: PasswordHasher, useFactory: () => new PasswordHasher() },
         KeyDirectory,
         { provide: KeyStore, useExisting: KeyDirectory },
@@ -40,7 +42,7 @@ export class AuthModule {
         ...services,
         { provide: APP_GUARD, useClass: AuthGuard },
       ],
-      exports: [KeyStore, CallerAuthenticator, ...services],
+      exports: [KeyStore, CallerAuthenticator, ContentSealer, ...services],
     };
   }
 }

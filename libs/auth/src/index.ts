@@ -5,6 +5,8 @@ export { SCOPES, type Scope } from './core/scopes.js';
 export { TIERS, type Tier } from './core/tiers.js';
 export { type CallerContext, type Role, type Access, actorOf, isOperator, scopesOf } from './core/caller.js';
 export { KeyStore, type AuthenticatedKey, type KeyDenial, type ProviderCredential } from './ports/key-store.js';
+export { ContentSealer } from './ports/content-sealer.js';
+export { ContentBox, NONCE_BYTES } from './core/content-box.js';
 export { CallerAuthenticator } from './ports/caller-authenticator.js';
 export { Public, Authenticated, AdminOnly, CustomerAccess, Caller, CustomerId, BearerToken } from './http/access.decorators.js';
 export { AuthGuard } from './http/auth.guard.js';

@@ -1,28 +1,58 @@
-import { type DynamicModule, Logger, Module } from '@nestjs/common';
-import { KeyStore } from '@apex/auth';
+import { type DynamicModule, Inject, Injectable, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { ContentSealer, KeyStore } from '@apex/auth';
 import { Clock } from '@apex/common';
 import { TrafficRouter } from '@apex/flags';
 import { PriceBook, ProviderRegistry, UpstreamClient } from '@apex/llm';
 import { UsageRecorder } from '@apex/usage';
+import { CombinedIdempotencyStore } from './adapters/combined-idempotency-store.js';
+import { MemoryIdempotencyStore } from './adapters/memory-idempotency-store.js';
 import { ModelCatalogue } from './adapters/model-catalogue.js';
+import { RedisIdempotencyStore } from './adapters/redis-idempotency-store.js';
 import { estimateUsage } from './adapters/usage-estimator.js';
 import { Pipeline } from './core/pipeline.js';
 import { TargetBoard } from './core/resilience/target-board.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { DataPlane } from './http/data-plane.js';
+import { IdempotencyStore } from './ports/idempotency-store.js';
 import { RequestObserver } from './ports/request-observer.js';
+
+const SHARED_KEYS = Symbol('SHARED_KEYS');
+
+@Injectable()
+class SharedKeysLifecycle implements OnApplicationShutdown {
+  constructor(@Inject(SHARED_KEYS) private readonly shared: RedisIdempotencyStore | null) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.shared?.close();
+  }
+}
 
 /** The data plane. Nest builds it once; no request ever meets Nest. `RequestObserver` comes from the app. */
 @Module({})
 export class GatewayModule {
-  static forRoot(config: GatewayConfig, imports: NonNullable<DynamicModule['imports']> = []): DynamicModule {
+  /** @param redisUrl null: this process is the only one */
+  static forRoot(config: GatewayConfig, redisUrl: string | null, imports: NonNullable<DynamicModule['imports']> = []): DynamicModule {
     return {
       module: GatewayModule,
       imports,
       providers: [
         {
+          provide: SHARED_KEYS,
+          inject: [ContentSealer],
+          useFactory: (sealer: ContentSealer) => (redisUrl === null ? null : new RedisIdempotencyStore(redisUrl, sealer.boxFor('kept answers'))),
+        },
+        SharedKeysLifecycle,
+        {
+          provide: IdempotencyStore,
+          inject: [SHARED_KEYS, Clock],
+          useFactory: (shared: RedisIdempotencyStore | null, clock: Clock): IdempotencyStore => {
+            const local = new MemoryIdempotencyStore(() => clock.now());
+            return shared === null ? local : new CombinedIdempotencyStore(local, shared);
+          },
+        },
+        {
           provide: Pipeline,
-          inject: [KeyStore, ProviderRegistry, TrafficRouter, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, Clock],
+          inject: [KeyStore, ProviderRegistry, TrafficRouter, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, Clock],
           useFactory: (
             keys: KeyStore,
             providers: ProviderRegistry,
@@ -31,6 +61,7 @@ export class GatewayModule {
             recorder: UsageRecorder,
             prices: PriceBook,
             observer: RequestObserver,
+            idempotency: IdempotencyStore,
             clock: Clock,
           ) => {
             const log = new Logger('Gateway');
@@ -43,6 +74,7 @@ export class GatewayModule {
               recorder,
               prices,
               observer,
+              idempotency,
               estimateUsage,
               now: () => clock.now(),
               random: Math.random,

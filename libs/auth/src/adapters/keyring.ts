@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { MASTER_KEY_BYTES, SecretBox } from '../core/secret-box.js';
+import { MASTER_KEY_BYTES } from '../core/content-box.js';
+import { SecretBox } from '../core/secret-box.js';
 import { readFileIfAny, readOrMakeSecretFile } from './secret-files.js';
 
 export interface KeyringOptions {

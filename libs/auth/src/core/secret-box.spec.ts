@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { MASTER_KEY_BYTES, NONCE_BYTES, SecretBox, SecretBoxError, type SecretContext } from './secret-box.js';
+import { MASTER_KEY_BYTES, NONCE_BYTES, SecretBoxError } from './content-box.js';
+import { SecretBox, type SecretContext } from './secret-box.js';
 
 const context: SecretContext = { rowId: 'r1', customerId: 'acme', provider: 'openai' };
 const masterKey = (): Buffer => randomBytes(MASTER_KEY_BYTES);

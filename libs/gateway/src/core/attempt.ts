@@ -196,7 +196,7 @@ export class Attempt implements UpstreamEvents {
     this.settled = true;
     // A stream that ended before anything could be forwarded still has to begin for the client.
     this.beginStream();
-    const answer: Answer = { kind: 'stream_end', rest: this.held };
+    const answer: Answer = { kind: 'stream_end', rest: this.held, complete: relay.complete && !relay.failed };
     if (relay.usage !== null) return this.known(relay.usage, 'provider', answer);
     if (relay.failed || this.chunks.length === 0) return this.unknown(relay.failed ? 'upstream_stream_error' : 'usage_missing', answer);
     void this.estimate({ sse: Buffer.concat(this.chunks) }, answer);

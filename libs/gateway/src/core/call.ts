@@ -16,4 +16,6 @@ export interface Refusal {
   readonly message: string;
   readonly param: string | null;
   readonly retryAfterSeconds?: number;
+  /** The same request will never be served: SDKs that would try again by themselves are told not to. */
+  readonly final?: true;
 }

@@ -1,7 +1,9 @@
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
+import { type Uuid } from '@apex/common';
 import { type UpstreamControl, type UpstreamEvents, type UpstreamFailure, type UpstreamRequest, GenaiPriceBook, ProviderRegistry, llmConfig, llmEnvSchema } from '@apex/llm';
 import { type AttemptRow, type OpenEntry, type Surface, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { type BodyOutcome, type BodyReader } from '../ports/body-reader.js';
+import { IdempotencyStore } from '../ports/idempotency-store.js';
 import { type Reply } from '../ports/reply.js';
 import { Pipeline, type PipelineDeps } from './pipeline.js';
 import { TargetBoard } from './resilience/target-board.js';
@@ -153,6 +155,13 @@ export class FakeReply implements Reply {
   }
 }
 
+/** Requests without a key have nothing to do here. */
+class NoKeyExpected extends IdempotencyStore {
+  claim(): Promise<never> {
+    return Promise.reject(new Error('nobody sent an Idempotency-Key'));
+  }
+}
+
 class FakeKeys extends KeyStore {
   constructor(private readonly owner: 'customer' | 'platform' | null) {
     super();
@@ -177,7 +186,7 @@ export interface World {
   now: number;
   /** Waits that were begun; running one moves the clock to its end. */
   readonly waits: { ms: number; run: () => void }[];
-  ask(body: unknown, options?: { headers?: Record<string, string>; path?: 'gateway' | 'direct'; surface?: Surface; outcome?: BodyOutcome }): FakeReply;
+  ask(body: unknown, options?: { headers?: Record<string, string>; path?: 'gateway' | 'direct'; surface?: Surface; outcome?: BodyOutcome; reply?: FakeReply; requestId?: Uuid }): FakeReply;
   settled(): Promise<void>;
 }
 
@@ -205,6 +214,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       recorder,
       prices: new GenaiPriceBook(),
       observer: { observe: () => undefined },
+      idempotency: new NoKeyExpected(),
       estimateUsage: () => Promise.resolve(null),
       now: () => world.now,
       random: () => 0.5,
@@ -223,7 +233,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
     }),
     ask: (body, options = {}) => {
       const received: Received = {
-        requestId: '0199bbbb-0000-7000-8000-000000000001',
+        requestId: options.requestId ?? '0199bbbb-0000-7000-8000-000000000001',
         receivedAt: world.now,
         path: options.path ?? 'gateway',
         surface: options.surface ?? 'chat.completions',
@@ -231,8 +241,9 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       };
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
       const reader: BodyReader = { read: (done) => done(options.outcome ?? { kind: 'body', body: bytes }), discard: () => log.push('discard') };
-      world.pipeline.handle(received, reader, world.reply);
-      return world.reply;
+      const reply = options.reply ?? world.reply;
+      world.pipeline.handle(received, reader, reply);
+      return reply;
     },
     settled: async () => {
       for (let i = 0; i < 50; i++) await Promise.resolve();

@@ -2,8 +2,12 @@ import { type KeyStore } from '@apex/auth';
 import { type TrafficRouter } from '@apex/flags';
 import { type ProviderRegistry } from '@apex/llm';
 import { type BodyReader } from '../ports/body-reader.js';
+import { type Claim, type IdempotencyStore } from '../ports/idempotency-store.js';
 import { type Reply } from '../ports/reply.js';
 import { type RequestObserver } from '../ports/request-observer.js';
+import { isComplete } from './idempotency/kept-answer.js';
+import { type KeyUse, keyUse } from './idempotency/key-use.js';
+import { OnceReply } from './idempotency/once-reply.js';
 import { refusals } from './refusals.js';
 import { authenticate } from './stages/01-authenticate.js';
 import { admit } from './stages/02-admit.js';
@@ -11,15 +15,16 @@ import { assignCohort, decide } from './stages/03-decide.js';
 import { type ExecuteDeps, Execution } from './stages/04-execute.js';
 import { attribute, attributeDenied } from './stages/05-attribute.js';
 import { record } from './stages/06-record.js';
-import { respond, sendRefusal, startStream } from './stages/07-respond.js';
+import { replay, respond, sendRefusal, startStream } from './stages/07-respond.js';
 import { type Call, type Refusal } from './call.js';
-import { type Authenticated, type Cohort, type Received } from './types.js';
+import { type Admitted, type Authenticated, type Cohort, type Received } from './types.js';
 
 export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
   readonly keys: KeyStore;
   readonly providers: ProviderRegistry;
   readonly traffic: TrafficRouter;
   readonly observer: RequestObserver;
+  readonly idempotency: IdempotencyStore;
   readonly requestTimeoutMs: number;
   readonly maxInFlight: number;
   /** Told of an error that should not be possible. */
@@ -30,6 +35,7 @@ export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
 export class Pipeline {
   private inFlight = 0;
   private draining = false;
+  private replays = 0;
   private idle: (() => void) | null = null;
 
   private readonly executeDeps: ExecuteDeps;
@@ -58,7 +64,7 @@ export class Pipeline {
         case 'too_large':
           return this.deny(request, refusals.bodyTooLarge(outcome.limit), null, reply);
         case 'gone':
-          return this.deny(request, { httpStatus: 499, type: 'client_error', code: 'client_closed_request', message: 'The client closed the connection.', param: null }, null, reply);
+          return this.deny(request, refusals.clientGone(), null, reply);
       }
     });
   }
@@ -73,13 +79,62 @@ export class Pipeline {
     return this.inFlight;
   }
 
+  /** Answers that were given once more under an `Idempotency-Key`; they are no usage. */
+  get answersReplayed(): number {
+    return this.replays;
+  }
+
   private serve(request: Authenticated, body: Buffer, reply: Reply): void {
     const admitted = admit(request, body, this.deps);
     if (!admitted.ok) return this.deny(request, admitted.refusal, admitted.call, reply);
-    const decided = decide(admitted.request, this.deps.traffic);
+    const header = request.headers['idempotency-key'];
+    if (header === undefined) return this.run(admitted.request, reply, null);
+    const use = keyUse(admitted.request, header);
+    if (use === null) return this.deny(request, refusals.invalidHeader('idempotency-key', '1 to 255 printable ASCII characters'), admitted.request.call, reply);
+    void this.claim(use).then((claim) => this.guarded(request, reply, () => this.serveOnce(admitted.request, claim, reply)));
+  }
+
+  /** A store that breaks its promise costs the key's protection, never the request. */
+  private async claim(use: KeyUse): Promise<Claim> {
+    try {
+      return await this.deps.idempotency.claim(use);
+    } catch (error) {
+      this.deps.onDefect(error);
+      return { kind: 'reserved', lease: { keep: () => undefined, release: () => undefined } };
+    }
+  }
+
+  private serveOnce(request: Admitted, claim: Claim, reply: Reply): void {
+    const { call } = request;
+    switch (claim.kind) {
+      case 'reserved': {
+        if (reply.gone) {
+          claim.lease.release();
+          return this.deny(request, refusals.clientGone(), call, reply);
+        }
+        const once = new OnceReply(reply, claim.lease);
+        return this.guarded(request, once, () => this.run(request, once, once));
+      }
+      case 'in_progress':
+        return this.deny(request, refusals.idempotencyInProgress(), call, reply);
+      case 'mismatch':
+        return this.deny(request, refusals.idempotencyMismatch(), call, reply);
+      case 'answered': {
+        const { answer } = claim;
+        if (answer === null) return this.deny(request, refusals.idempotencyNotReplayable(), call, reply);
+        this.replays++;
+        return this.leave(request, assignCohort(request, this.deps.traffic), reply, () => replay(answer, reply));
+      }
+    }
+  }
+
+  /** @param once the reply as well, where the request holds a key */
+  private run(request: Admitted, reply: Reply, once: OnceReply | null): void {
+    const decided = decide(request, this.deps.traffic);
     new Execution(decided, reply, this.executeDeps, (executed, answer) => {
       const attributed = attribute(executed, this.deps.prices);
       record(attributed, this.deps.recorder, this.deps.observer, (error) => {
+        if (error !== undefined || !isComplete(answer)) once?.release();
         this.leave(decided, decided, reply, () => respond(decided, answer, attributed, error === undefined, reply));
       });
     }).start();

@@ -9,6 +9,8 @@ import { type Refusal } from './call.js';
 const refusal = (httpStatus: number, type: string, code: string, message: string, param: string | null = null, retryAfterSeconds?: number): Refusal =>
   ({ httpStatus, type, code, message, param, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
 
+const final = (of: Refusal): Refusal => ({ ...of, final: true });
+
 const invalidRequest = (code: string, message: string, param: string | null = null): Refusal => refusal(400, 'invalid_request_error', code, message, param);
 
 export const refusals = {
@@ -52,9 +54,12 @@ export const refusals = {
   },
   noneAvailable: (retryAfterSeconds: number) =>
     refusal(503, 'server_error', 'no_provider_available', 'No provider for this model takes requests at the moment. Try again shortly.', null, retryAfterSeconds),
-  idempotencyMismatch: () => refusal(409, 'invalid_request_error', 'idempotency_key_reused', 'This Idempotency-Key was used before with a different request.', null),
+  idempotencyMismatch: () => final(refusal(409, 'invalid_request_error', 'idempotency_key_reused', 'This Idempotency-Key was used before with a different request.')),
   idempotencyInProgress: () => refusal(409, 'invalid_request_error', 'idempotency_in_progress', 'A request with this Idempotency-Key is still under way. Try again shortly.', null, 1),
+  idempotencyNotReplayable: () =>
+    final(refusal(409, 'invalid_request_error', 'idempotency_not_replayable', 'The request with this Idempotency-Key was answered, and its answer could not be kept. To ask again, use a new key.')),
 
+  clientGone: () => refusal(499, 'client_error', 'client_closed_request', 'The client closed the connection.'),
   overloaded: () => refusal(503, 'server_error', 'overloaded', 'Apex is at its limit of concurrent requests. Try again shortly.', null, 1),
   draining: () => refusal(503, 'server_error', 'shutting_down', 'This Apex process is shutting down. Try again.', null, 1),
   recordingUnavailable: () => refusal(503, 'server_error', 'recording_unavailable', 'Apex cannot record requests at the moment and so does not serve them.', null, 5),

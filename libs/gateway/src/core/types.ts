@@ -99,8 +99,8 @@ export type Answer =
   /** The provider's own answer, good or bad, whole, as the client is to read it. */
   | { readonly kind: 'whole'; readonly status: number; readonly upstream: Upstream; readonly body: readonly Buffer[] }
   | { readonly kind: 'refusal'; readonly refusal: Refusal; readonly retryAfter: string | null }
-  /** A stream that has begun: its last bytes. */
-  | { readonly kind: 'stream_end'; readonly rest: readonly Buffer[] }
+  /** A stream that has begun: its last bytes. `complete`: with its protocol's own end, and not with an error. */
+  | { readonly kind: 'stream_end'; readonly rest: readonly Buffer[]; readonly complete: boolean }
   /** A stream that has begun and cannot be finished: the client is told inside it. */
   | { readonly kind: 'stream_error'; readonly refusal: Refusal }
   | { readonly kind: 'nobody' };

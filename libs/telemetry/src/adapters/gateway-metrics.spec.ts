@@ -72,6 +72,15 @@ describe('GatewayMetrics', () => {
     expect(() => metrics.registerGauge('apex_journal_backlog', 'Again.', () => 1)).toThrow();
   });
 
+  it('shows a count that somebody else keeps', async () => {
+    const metrics = new GatewayMetrics();
+    let replays = 3;
+    metrics.registerCounter('apex_replays_total', 'Replays.', () => replays);
+    expect((await metrics.render()).body).toContain('\n# TYPE apex_replays_total counter\napex_replays_total 3\n');
+    replays = 5;
+    expect((await metrics.render()).body).toContain('\napex_replays_total 5\n');
+  });
+
   it('renders nothing that a scraper could not parse', async () => {
     const metrics = new GatewayMetrics();
     metrics.observe(chat);

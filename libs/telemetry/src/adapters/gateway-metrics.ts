@@ -82,6 +82,22 @@ export class GatewayMetrics {
     });
   }
 
+  /**
+   * A count that somebody else keeps and that only grows; read when somebody looks.
+   * @throws Error for a name that is taken or that Prometheus does not allow.
+   */
+  registerCounter(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+
   /** Prometheus' text format, version 0.0.4. */
   async render(): Promise<{ contentType: string; body: string }> {
     return { contentType: this.registry.contentType, body: await this.registry.metrics() };

@@ -2,6 +2,7 @@ import { formatUsd } from '@apex/common';
 import { type Surface } from '@apex/usage';
 import { type Reply } from '../../ports/reply.js';
 import { type Refusal } from '../call.js';
+import { type KeptAnswer } from '../idempotency/kept-answer.js';
 import { refusals } from '../refusals.js';
 import { surfaces } from '../surfaces/index.js';
 import { type Answer, type Attributed, type Cohort, type Decided, type Upstream } from '../types.js';
@@ -38,6 +39,14 @@ export function startStream(request: Decided, reply: Reply, upstream: Upstream):
   reply.head(200, headers);
 }
 
+/** A kept answer once more, as it was: headers, bytes, and a stream as a stream. */
+export function replay({ status, headers, streamed, body }: KeptAnswer, reply: Reply): void {
+  const marked = [...headers, 'x-apex-idempotent-replay', 'true'];
+  if (!streamed) return reply.send(status, marked, [body]);
+  reply.head(status, marked);
+  reply.end(body);
+}
+
 /** An error of Apex itself, in the shape of the API that was called. `cohort` is null where no caller is known. */
 export function sendRefusal(refusal: Refusal, { requestId, surface }: { requestId: string; surface: Surface }, cohort: Cohort | null, reply: Reply, retryAfter: string | null = null): void {
   const headers = ['content-type', 'application/json', 'x-request-id', requestId, 'x-apex-error', refusal.code];
@@ -46,6 +55,8 @@ export function sendRefusal(refusal: Refusal, { requestId, surface }: { requestI
   if (cohort !== null) headers.push('x-apex-cohort', cohortHeader(cohort));
   const wait = retryAfter ?? (refusal.retryAfterSeconds === undefined ? null : String(refusal.retryAfterSeconds));
   if (wait !== null) headers.push('retry-after', wait);
+  // OpenAI's and Anthropic's SDKs try a 409 again unless they read this.
+  if (refusal.final === true) headers.push('x-should-retry', 'false');
   reply.send(refusal.httpStatus, headers, [surfaces[surface].errorBody(refusal, requestId)]);
 }
 
