@@ -2,7 +2,7 @@
  * What the pipeline itself costs a request: everything between the parsed head and the answer, with the real stages,
  * prices and journal, and with neither sockets nor a provider. Run after a build: `node dist/bench/pipeline.js [requests]`.
  */
-import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
@@ -107,8 +107,7 @@ async function run(name: string, recorder: UsageRecorder): Promise<void> {
 }
 
 await run('without a journal', new NoRecorder());
-const directory = join(mkdtempSync(join(tmpdir(), 'apex-bench-')), 'journal');
-mkdirSync(directory, { recursive: true });
+const directory = mkdtempSync(join(tmpdir(), 'apex-bench-'));
 await run('with the journal', new JournalWriter({ directory, firstSegment: 1, sync: 'second' }));
 rmSync(directory, { recursive: true });
 process.exit(0);
