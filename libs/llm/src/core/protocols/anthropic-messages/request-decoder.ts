@@ -126,8 +126,9 @@ function decodeTools(tools: readonly unknown[], problems: Problem[]): Tool[] {
   });
 }
 
-/** `input_schema` is not optional: `{type: object, properties: {}}` is how a tool without arguments is written. */
-const isBare = (schema: JsonObject): boolean => Object.keys(schema).length === 2 && schema['type'] === 'object' && isJsonObject(schema['properties']) && Object.keys(schema['properties']).length === 0;
+/** `input_schema` is not optional: `{type: object, properties: {}}` is how a tool without arguments is written, closed where it is strict. */
+const isBare = ({ type, properties, additionalProperties: open, ...rest }: JsonObject): boolean =>
+  type === 'object' && isJsonObject(properties) && Object.keys(properties).length === 0 && (open === undefined || open === false) && Object.keys(rest).length === 0;
 
 function decodeToolChoice(choice: NonNullable<Request['tool_choice']>): ToolChoice {
   switch (choice.type) {

@@ -2,6 +2,7 @@ import { type EncodedRequest } from '../../dialogue/codec.js';
 import { type Conversation, type Decoded, type Problem, type Tool } from '../../dialogue/conversation.js';
 import { budgetOf, MIN_BUDGET_TOKENS, traitsOf, type ModelTraits } from './models.js';
 import { decoded } from './problems.js';
+import { closedSchema } from './schema.js';
 import { cacheControl, encodeTurns, inexpressible } from './turns-encoder.js';
 
 type Members = Readonly<Record<string, unknown>>;
@@ -127,7 +128,17 @@ function encodeOutput({ output }: Conversation, traits: ModelTraits, problems: P
   if (!traits.jsonSchema) problems.push(inexpressible('output', 'this model has no structured outputs'));
   const told = output.schema['description'];
   if (output.description !== null && told !== undefined && told !== output.description) problems.push(inexpressible('output.description', 'the schema has a description of its own'));
-  return { format: { type: 'json_schema', schema: output.description === null ? output.schema : { ...output.schema, description: output.description } } };
+  const described = output.description === null ? output.schema : { ...output.schema, description: output.description };
+  return { format: { type: 'json_schema', schema: closed(described, 'output.schema', output.strict === true, problems) } };
+}
+
+/** A limit that was promised to be kept is refused where it cannot be; else it is advice, and the model reads it. */
+function closed(given: Members, path: string, strict: boolean, problems: Problem[]): Members {
+  const { schema, unenforced, open } = closedSchema(given);
+  const at = (where: string): string => (where === '' ? path : `${path}.${where}`);
+  for (const where of open) problems.push(inexpressible(at(where), 'an object that may hold more than its properties cannot be asked for'));
+  if (strict) for (const where of unenforced) problems.push(inexpressible(at(where), 'Anthropic does not enforce this, and the schema is to be kept strictly'));
+  return schema;
 }
 
 const TOOL_NAME = /^[a-zA-Z0-9_-]{1,128}$/;
@@ -143,15 +154,17 @@ function encodeTools({ tools, toolChoice, parallelTools, reasoning }: Conversati
   tools.forEach(({ name }, index) => {
     if (!TOOL_NAME.test(name)) problems.push(inexpressible(`tools[${index}].name`, 'must be 1 to 128 letters, digits, underscores and hyphens'));
   });
+  const encoded = tools.map((tool, index) => encodeTool(tool, `tools[${index}].parameters`, problems));
   const single = parallelTools === null || toolChoice?.kind === 'none' ? {} : { disable_parallel_tool_use: !parallelTools };
   const choice = toolChoice ?? (parallelTools === null ? null : { kind: 'auto' as const });
-  if (choice === null) return { tools: tools.map(encodeTool) };
+  if (choice === null) return { tools: encoded };
   const type = choice.kind === 'required' ? 'any' : choice.kind;
-  return { tools: tools.map(encodeTool), tool_choice: { type, ...(choice.kind === 'tool' ? { name: choice.name } : {}), ...single } };
+  return { tools: encoded, tool_choice: { type, ...(choice.kind === 'tool' ? { name: choice.name } : {}), ...single } };
 }
 
-function encodeTool(tool: Tool): Members {
-  const schema = tool.parameters ?? { type: 'object', properties: {} };
+function encodeTool(tool: Tool, path: string, problems: Problem[]): Members {
+  const given = tool.parameters ?? { type: 'object', properties: {} };
+  const schema = tool.strict === true ? closed(given, path, true, problems) : given;
   return {
     name: tool.name,
     ...(tool.description === null ? {} : { description: tool.description }),

@@ -93,6 +93,8 @@ describe('decodeRequest', () => {
     expect(decode({ ...nothing, ...hints })).toEqual(decode({}));
     const echo = { role: 'assistant', content: 'a', refusal: null, annotations: [], audio: null, function_call: null, parsed: null, reasoning: 'r', reasoning_content: 'r', reasoning_details: [{ type: 'reasoning.text', text: 'r' }, { type: 'unheard_of' }, 7] };
     expect(decode({ messages: [...minimal.messages, echo] }).turns[1]).toEqual({ role: 'assistant', parts: [{ type: 'text', text: 'a' }] });
+    const result = { role: 'tool', tool_call_id: 'c', content: 'r' };
+    expect(decode({ messages: [...minimal.messages, { ...result, name: 'f' }] })).toEqual(decode({ messages: [...minimal.messages, result] }));
   });
 
   it('carries signed reasoning and signed calls over', () => {

@@ -103,7 +103,8 @@ const message = z.discriminatedUnion('role', [
   members({ role: z.enum(['system', 'developer']), content: textContent }),
   members({ role: z.literal('user'), content: userContent }),
   assistantMessage,
-  members({ role: z.literal('tool'), tool_call_id: z.string(), content: toolContent }),
+  // The call says the tool's name already; LangChain repeats it.
+  members({ role: z.literal('tool'), tool_call_id: z.string(), content: toolContent, name: hint }),
   z.looseObject({ role: z.literal('function') }).refine(() => false, { params: { inexpressible: true }, error: 'is deprecated: use the role `tool`' }),
 ]);
 

@@ -144,6 +144,14 @@ describe('decodeRequest', () => {
     expect(decoded({ ...minimal, input: answer['output'] }).turns).toEqual([{ role: 'assistant', parts: [{ type: 'thinking', text: '', signature: 'sig' }, { type: 'redacted_thinking', data: 'data' }] }]);
   });
 
+  it("takes back what OpenAI's SDK adds to the items that it parses", () => {
+    const call = { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' };
+    const said = { type: 'output_text', text: '{}', annotations: [] };
+    const input = (more: object) => ({ ...minimal, input: [{ role: 'user', content: 'Hi.' }, { ...call, ...('parsed' in more ? { parsed_arguments: more.parsed } : {}) }, { role: 'assistant', content: [{ ...said, ...more }] }] });
+    expect(decoded(input({ parsed: null }))).toEqual(decoded(input({})));
+    expect(decoded(input({ parsed: {} }))).toEqual(decoded(input({})));
+  });
+
   it("takes a provider's signature over a call back, which travels in the call's id", () => {
     const call = { type: 'tool_call' as const, id: 'call_1', name: 'f', arguments: '{}', signature: 'a/b+c==' };
     const answer = codec.encodeAnswer({ id: 'x', model: 'm', created: 1, usage: null, candidates: [{ index: 0, stop: 'tool_calls', stopSequence: null, parts: [call] }] });

@@ -13,7 +13,8 @@ import { functionTool, isFields, request, textFormat, toolChoiceFunction, toolCh
  * - `reasoning.summary` asks for reasoning to be told; providers tell theirs, or not at all.
  * - `phase` marks what the model said before its final answer. Nobody else knows of it.
  *
- * Not listed is what an item repeats of the server's own (`id`, `status`, `logprobs`): it asks for nothing.
+ * Not listed is what an item repeats of the server's own (`id`, `status`, `logprobs`) or has from an SDK that parsed it
+ * (`parsed`, `parsed_arguments`): it asks for nothing.
  */
 export const IGNORED_HINTS: readonly string[] = [
   'store',

@@ -65,7 +65,7 @@ const inputContent = z.discriminatedUnion('type', [inputText, inputImage, inputF
 export type InputContent = z.output<typeof inputContent>;
 
 const outputContent = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('output_text'), text: z.string(), annotations: onlyHere('citations have no words elsewhere', isEmpty), logprobs: hint }),
+  z.strictObject({ type: z.literal('output_text'), text: z.string(), annotations: onlyHere('citations have no words elsewhere', isEmpty), logprobs: hint, parsed: hint }),
   z.strictObject({ type: z.literal('refusal'), refusal: z.string() }),
 ]);
 
@@ -86,6 +86,7 @@ export const functionCall = z.strictObject({
   call_id: z.string().min(1),
   name: z.string().min(1),
   arguments: z.string(),
+  parsed_arguments: hint,
   async: onlyHere('calls that are answered later have no words elsewhere', is(false)),
   caller: onlyHere(PROGRAMS, isDirect),
   namespace: onlyHere(NAMESPACES),
