@@ -23,7 +23,9 @@ export class RedisBus extends Bus {
   ) {
     super();
     this.publisher = createRedis({ url, name: 'bus-pub' });
-    this.subscriber = createRedis({ url, name: 'bus-sub', whenAway: 'wait' });
+    // No ready check: its INFO, sent behind a SUBSCRIBE that was quicker, is refused on a subscribed connection, and
+    // nobody would catch that. A Redis that is still loading takes subscriptions.
+    this.subscriber = createRedis({ url, name: 'bus-sub', whenAway: 'wait', options: { enableReadyCheck: false } });
     this.subscriber.on('message', (channel, payload) => this.receive(channel.slice(this.prefix.length), payload));
   }
 
