@@ -31,10 +31,12 @@ export const tokensBilled = (row: LedgerEntry): TokenUsage =>
     ? { promptTokens: row.promptTokens, cachedTokens: row.cachedTokens, cacheWriteTokens: row.cacheWriteTokens, completionTokens: row.completionTokens, reasoningTokens: row.reasoningTokens }
     : NO_TOKENS;
 
+const PRICED_AS: Readonly<Record<LedgerEntry['protocol'], string>> = { 'openai-chat': 'openai', 'openai-responses': 'openai', 'openai-embeddings': 'openai', 'anthropic-messages': 'anthropic', gemini: 'google' };
+
 /** What the provider's row costs by the dated price of the model that it served. @throws for a model without a price */
 export function costBilled(row: LedgerEntry): number {
   if (!row.billed) return 0;
-  const price = prices.price('openai', row.model ?? '', tokensBilled(row), Date.parse(row.startedAt));
+  const price = prices.price(PRICED_AS[row.protocol], row.model ?? '', tokensBilled(row), Date.parse(row.startedAt));
   if (price.pricing !== 'priced') throw new Error(`no price for ${row.model}`);
   return price.costPicodollars;
 }

@@ -9,6 +9,8 @@ export interface Sent {
   readonly status: number | null;
   readonly requestId: string | null;
   readonly tokensUsed: number | null;
+  /** The end of what came of the body. */
+  readonly tail: string;
   /**
    * `answered`: to its last byte. `hung_up`: the client left, as planned. `broken`: the connection did, in the middle.
    * `refused`: nobody listened; Apex never saw it.
@@ -21,7 +23,11 @@ export interface LoadOptions {
   /** At least so many. */
   readonly requests: number;
   readonly concurrency: number;
+  /** Request `index` of the traffic of `seed`; chats and embeddings unless told otherwise. */
+  readonly plan?: (seed: number, index: number) => PlannedRequest;
 }
+
+const TAIL = 400;
 
 /** Mixed traffic against one Apex, and what became of it. */
 export class Load {
@@ -45,7 +51,7 @@ export class Load {
       for (;;) {
         await this.holding;
         if (this.started >= this.options.requests && !this.keepGoing) return;
-        this.sent.push(await this.send(plannedRequest(this.options.seed, this.started++)));
+        this.sent.push(await this.send((this.options.plan ?? plannedRequest)(this.options.seed, this.started++)));
         for (const mark of this.marks.filter(({ at }) => at === this.sent.length)) mark.reached();
       }
     };
@@ -76,7 +82,8 @@ export class Load {
     let status: number | null = null;
     let requestId: string | null = null;
     let tokensUsed: number | null = null;
-    const ended = (end: Sent['end']): Sent => ({ plan, status, requestId, tokensUsed, end });
+    let tail = '';
+    const ended = (end: Sent['end']): Sent => ({ plan, status, requestId, tokensUsed, tail, end });
     try {
       const response = await request(this.apex.baseUrl + plan.path, {
         dispatcher: this.agent,
@@ -91,6 +98,7 @@ export class Load {
       let bytes = 0;
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
         bytes += chunk.length;
+        tail = (tail + chunk.toString('latin1', Math.max(0, chunk.length - TAIL))).slice(-TAIL);
         // Leaving the loop closes the connection.
         if (plan.hangUpAfterBytes !== null && bytes > plan.hangUpAfterBytes) return ended('hung_up');
       }

@@ -87,7 +87,7 @@ export function plannedRequest(seed: number, index: number): PlannedRequest {
 }
 
 /** mulberry32 (public domain, Tommy Ettinger). */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

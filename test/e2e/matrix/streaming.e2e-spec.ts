@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type RunningSimulator, startSimulator } from '@apex/simulator';
+import { type Apex, startApex } from '../support/apex.js';
+import { eventually } from '../support/eventually.js';
+import { nextRow } from '../support/ledger.js';
+import { environmentFor, modelAt, providers, type ProviderSpec } from './providers.js';
+import { bodyOf, ordered } from './traffic.js';
+
+const MIB = 1024 * 1024;
+const SURFACES = ['chat', 'responses', 'messages'] as const;
+type Surface = (typeof SURFACES)[number];
+const PATHS = { chat: '/v1/chat/completions', responses: '/v1/responses', messages: '/v1/messages' } as const;
+
+/** What tells a piece of a call's arguments, in each surface's events. */
+const ARGUMENTS: Readonly<Record<Surface, RegExp>> = { chat: /"arguments":"[^"]/g, responses: /"type":"response\.function_call_arguments\.delta"/g, messages: /"partial_json":"[^"]/g };
+
+/** Arguments that take a model a while to write. */
+const LONG_ARGUMENTS = { type: 'object', properties: { steps: { type: 'array', items: { type: 'string', minLength: 20 }, minItems: 12, maxItems: 12 } }, required: ['steps'], additionalProperties: false };
+
+let fast: RunningSimulator;
+let slow: RunningSimulator;
+let apex: Apex;
+
+beforeAll(async () => {
+  [fast, slow] = await Promise.all([startSimulator({ speed: 0 }), startSimulator({ speed: 1 })]);
+  apex = await startApex({ simulator: fast, env: environmentFor(fast, slow) });
+}, 90_000);
+
+afterAll(async () => {
+  await apex?.close();
+  await Promise.all([fast?.close(), slow?.close()]);
+}, 60_000);
+
+const cells = SURFACES.flatMap((surface) => providers.map((provider) => [surface, provider.name, provider] as const));
+
+/** Reads until `seen` says that it is enough; then leaves. @returns what came */
+async function readUntil(surface: Surface, body: unknown, seen: (text: string) => boolean): Promise<string> {
+  const abort = new AbortController();
+  const response = await apex.post(PATHS[surface], body, {}, abort.signal);
+  expect(response.status).toBe(200);
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of response.body!) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (seen(text)) break;
+  }
+  abort.abort();
+  return text;
+}
+
+describe.each(cells)('%s to %s', (surface, _name, provider) => {
+  it("passes a call's arguments on while the provider still writes them, and stops it when the client leaves", async () => {
+    const before = slow.ledger().length;
+    const pieces = (text: string): number => text.match(ARGUMENTS[surface])?.length ?? 0;
+    const enough = provider.name === 'gemini' ? 1 : 3;
+    let endedMeanwhile: number | undefined;
+    await readUntil(surface, bodyOf(surface, { model: modelAt(provider, true), text: 'weather in parallel', tools: true, parameters: LONG_ARGUMENTS, stream: true }), (text) => {
+      if (pieces(text) < enough) return false;
+      endedMeanwhile = slow.ledger().length - before;
+      return true;
+    });
+    expect(endedMeanwhile).toBe(0);
+    const row = await nextRow(slow, before);
+    expect(row.outcome).toBe('client_gone');
+    expect(row.completionTokens).toBeGreaterThan(0);
+  });
+});
+
+/** Resident memory of a process. */
+const rss = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+
+/** Clients that take the head of an answer and then nothing, until they are told. */
+class LazyReader {
+  private constructor(private readonly socket: Socket) {}
+
+  static async open(path: string, body: unknown): Promise<LazyReader> {
+    const { hostname, port } = new URL(apex.baseUrl);
+    const socket = connect(Number(port), hostname);
+    const json = JSON.stringify(body);
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${apex.apiKey}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\nconnection: close\r\n\r\n${json}`);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('data', (head: Buffer) => {
+        socket.pause();
+        if (head.toString('latin1').startsWith('HTTP/1.1 200')) resolve();
+        else reject(new Error(head.toString('latin1')));
+      });
+    });
+    return new LazyReader(socket);
+  }
+
+  /** Reads all the rest. @returns how many bytes that were, and the last of them */
+  finish(): Promise<{ bytes: number; tail: string }> {
+    let bytes = 0;
+    let tail = '';
+    return new Promise((resolve, reject) => {
+      this.socket.once('error', reject);
+      this.socket.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        tail = (tail + chunk.toString('latin1')).slice(-2_000);
+      });
+      this.socket.once('end', () => resolve({ bytes, tail }));
+      this.socket.resume();
+    });
+  }
+}
+
+const READERS = 12;
+const WATCHED_MS = 3_000;
+
+interface Long {
+  readonly what: string;
+  readonly provider: ProviderSpec['name'];
+  readonly model: string;
+  readonly tokens: number;
+  readonly carrier: 'metadata' | 'user';
+}
+
+/** More than the sockets between the provider and the client can hold. */
+const longOnes: readonly Long[] = [
+  { what: 'passed through', provider: 'openai', model: 'openai/gpt-5', tokens: 80_000, carrier: 'metadata' },
+  { what: 'translated', provider: 'anthropic', model: 'anthropic/claude-haiku-4-5', tokens: 64_000, carrier: 'user' },
+];
+
+describe('a client that does not read', () => {
+  it.each(longOnes)('holds the provider up, and no memory: $what, from $provider', async ({ model, tokens, carrier }) => {
+    const body = ordered('chat', { model, text: 'A long story, please.', stream: true, maxTokens: tokens }, carrier, `tokens=${tokens}`, 'long');
+    // Once as fast as can be: what the process grows by on the way is not held for anybody.
+    const { bytes } = await (await LazyReader.open(PATHS.chat, body)).finish();
+    await fast.settled();
+    const ended = fast.ledger().length;
+    const before = rss(apex.pid);
+    const readers = await Promise.all(Array.from({ length: READERS }, () => LazyReader.open(PATHS.chat, body)));
+    let most = before;
+    for (const until = performance.now() + WATCHED_MS; performance.now() < until; most = Math.max(most, rss(apex.pid))) await pause(50);
+    // The provider is not done: it could not get rid of what it has.
+    expect(fast.ledger()).toHaveLength(ended);
+    expect(bytes).toBeGreaterThan(12 * MIB);
+    expect(most - before).toBeLessThan(64 * MIB);
+    const read = await Promise.all(readers.map((reader) => reader.finish()));
+    for (const one of read) expect(one.tail).toContain('data: [DONE]');
+    await eventually('all rows', () => (fast.ledger().length === ended + READERS ? true : undefined));
+    expect(fast.ledger().slice(ended).map(({ outcome }) => outcome)).toEqual(readers.map(() => 'completed'));
+  }, 90_000);
+});
