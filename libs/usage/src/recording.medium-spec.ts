@@ -184,7 +184,7 @@ describe('recording', () => {
         await open(writer, openEntry(request));
         if (index % 3 > 0) await close(writer, request);
       }
-    }, 'saved', 4_000);
+    }, 'saved', 2_500);
     const saved = listSegments(journalDirectory('saved'));
     expect(saved.length).toBeGreaterThan(2);
     const copies = mkCopies();

@@ -20,7 +20,7 @@ export async function journalled(directory: string): Promise<{ opens: string[]; 
   for (const { path } of listSegments(directory)) {
     await reader.read(path, 0, statSync(path).size, {
       row: (type, id) => {
-        if (type === RowType.openRecord) found.opens.push(id);
+        if (type === RowType.openRecord || type === RowType.openFirst) found.opens.push(id);
         if (type === RowType.closeRecord) found.closes.push(id);
       },
       wantsMore: () => true,

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { type OpenRows, firstOpenRows } from '../core/first-open.js';
 import { RowType, type RowVisitor } from '../core/journal.codec.js';
 import { type JournalPosition, type JournalWriter } from './journal-writer.js';
 import { RecordBatch } from './record-batch.js';
@@ -161,7 +162,7 @@ export class ClosesInto implements RowVisitor {
 
 /** Hands the opens that still keep a segment to the writer again. */
 class LiveOpens implements RowVisitor {
-  private open: { readonly id: string; readonly record: Buffer; readonly attempts: Array<{ id: string; json: Buffer }> } | null = null;
+  private open: (OpenRows & { readonly id: string }) | null = null;
 
   constructor(
     private readonly journal: JournalWriter,
@@ -174,6 +175,7 @@ class LiveOpens implements RowVisitor {
       return;
     }
     this.finish();
+    if (type === RowType.openFirst) this.open = { id, ...firstOpenRows(id, bytes.toString('latin1', start, end)) };
     if (type === RowType.openRecord) this.open = { id, record: Buffer.from(bytes.subarray(start, end)), attempts: [] };
   }
 

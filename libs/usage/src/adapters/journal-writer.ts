@@ -1,6 +1,7 @@
 import nodeFs from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { ApexError, type Uuid } from '@apex/common';
+import { firstOpenJson } from '../core/first-open.js';
 import { attemptJson, recordJson } from '../core/journal-rows.js';
 import { GroupEncoder, RowType } from '../core/journal.codec.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from '../core/usage.types.js';
@@ -73,13 +74,11 @@ export class JournalWriter extends UsageRecorder {
   }
 
   open(entry: OpenEntry, done: Done): void {
-    const id = entry.record.request_id;
-    if (this.append(RowType.openRecord, id, entry.record, RowType.openAttempt, entry.attempts, done)) this.opens.push(id);
+    if (this.append('open', entry.record, entry.attempts, done)) this.opens.push(entry.record.request_id);
   }
 
   close(record: UsageRecordRow, attempts: readonly AttemptRow[], done: Done): void {
-    const id = record.request_id;
-    if (this.append(RowType.closeRecord, id, record, RowType.closeAttempt, attempts, done)) this.closes.push(id);
+    if (this.append('close', record, attempts, done)) this.closes.push(record.request_id);
   }
 
   /** Writes an open of an older segment again, so that the older one may go. */
@@ -116,18 +115,14 @@ export class JournalWriter extends UsageRecorder {
     await this.segments.settled();
   }
 
-  private append(recordType: RowType, id: Uuid, record: UsageRecordRow, attemptType: RowType, attempts: readonly AttemptRow[], done: Done): boolean {
+  private append(kind: 'open' | 'close', record: UsageRecordRow, attempts: readonly AttemptRow[], done: Done): boolean {
     if (this.ended || this.group.size > MAX_WAITING_BYTES) {
       this.refuse(done, new Error(this.ended ? 'the journal is closed' : 'too much waits to be written'));
       return false;
     }
     this.group.beginEntry();
     try {
-      this.group.addRow(recordType, id, recordJson(record));
-      for (let i = 0; i < attempts.length; i++) {
-        const attempt = attempts[i]!;
-        this.group.addRow(attemptType, attempt.attempt_id, attemptJson(attempt));
-      }
+      this.addRows(kind, record, attempts);
       this.group.endEntry();
     } catch (error) {
       this.group.dropEntry();
@@ -137,6 +132,18 @@ export class JournalWriter extends UsageRecorder {
     this.waiting.push(done);
     this.schedule();
     return true;
+  }
+
+  private addRows(kind: 'open' | 'close', record: UsageRecordRow, attempts: readonly AttemptRow[]): void {
+    if (kind === 'open' && attempts.length === 1) {
+      this.group.addRow(RowType.openFirst, record.request_id, firstOpenJson(record, attempts[0]!));
+      return;
+    }
+    this.group.addRow(kind === 'open' ? RowType.openRecord : RowType.closeRecord, record.request_id, recordJson(record));
+    for (let i = 0; i < attempts.length; i++) {
+      const attempt = attempts[i]!;
+      this.group.addRow(kind === 'open' ? RowType.openAttempt : RowType.closeAttempt, attempt.attempt_id, attemptJson(attempt));
+    }
   }
 
   private refuse(done: Done, cause: unknown): void {

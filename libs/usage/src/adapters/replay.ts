@@ -1,6 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { type Uuid } from '@apex/common';
+import { type OpenRows, firstOpenRows } from '../core/first-open.js';
 import { RowType, type RowVisitor } from '../core/journal.codec.js';
 import { ClosesInto } from './batcher.js';
 import { type SegmentFile } from './journal-files.js';
@@ -45,7 +46,7 @@ export async function replaySegments(files: readonly SegmentFile[], store: Recor
   batch.clear();
   for (const open of visitor.opens.values()) {
     batch.addRecord(open.record);
-    for (const attempt of open.attempts) batch.addAttempt(attempt);
+    for (const attempt of open.attempts) batch.addAttempt(attempt.json);
     if (visitor.wantsMore()) continue;
     interrupted += await store.store(batch, signal);
     batch.clear();
@@ -58,16 +59,11 @@ export async function replaySegments(files: readonly SegmentFile[], store: Recor
   return report;
 }
 
-interface Open {
-  readonly record: Buffer;
-  readonly attempts: Buffer[];
-}
-
 /** Batches closes and remembers, of each request without one, the open with the most attempts. */
 class ReplayVisitor implements RowVisitor {
-  readonly opens = new Map<Uuid, Open>();
+  readonly opens = new Map<Uuid, OpenRows>();
   private readonly closes: ClosesInto;
-  private pending: (Open & { readonly id: Uuid }) | null = null;
+  private pending: (OpenRows & { readonly id: Uuid }) | null = null;
 
   constructor(batch: RecordBatch) {
     this.closes = new ClosesInto(batch);
@@ -79,8 +75,12 @@ class ReplayVisitor implements RowVisitor {
         this.endOfFrame();
         this.pending = { id, record: Buffer.from(bytes.subarray(start, end)), attempts: [] };
         return;
+      case RowType.openFirst:
+        this.endOfFrame();
+        this.pending = { id, ...firstOpenRows(id, bytes.toString('latin1', start, end)) };
+        return;
       case RowType.openAttempt:
-        this.pending?.attempts.push(Buffer.from(bytes.subarray(start, end)));
+        this.pending?.attempts.push({ id, json: Buffer.from(bytes.subarray(start, end)) });
         return;
       case RowType.closeRecord:
         this.endOfFrame();

@@ -1,3 +1,4 @@
+import { label, text, textList } from './ascii-json.js';
 import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
 
 /**
@@ -71,34 +72,25 @@ export const ATTEMPT_COLUMNS = columns<AttemptRow>([
   ['duration_ms', 'integer'],
 ]);
 
-/** A record's values in the order of `RECORD_COLUMNS`, as JSON; written out because it runs for every request. */
+/**
+ * A record's values in the order of `RECORD_COLUMNS`, as ASCII JSON that Postgres can store. Written out because it runs
+ * for every request: ids, times and counts need no escaping, and names that come again are escaped once.
+ */
 export const recordJson = (r: UsageRecordRow): string =>
-  storableJson([
-    r.request_id, r.customer_id, r.key_id, r.session, r.tags, r.surface, r.path, r.cohort, r.cohort_reason, r.provider,
-    r.requested_model, r.served_model, r.stream, r.status, r.http_status, r.error_code, r.attempts, r.unknown_attempts,
-    r.prompt_tokens, r.cached_tokens, r.cache_write_tokens, r.completion_tokens, r.reasoning_tokens,
-    r.usage_source, r.cost_pd, r.pricing, r.price_version, r.started_at, r.first_byte_ms, r.duration_ms,
-  ]);
+  `["${r.request_id}",${label(r.customer_id)},"${r.key_id}",${text(r.session)},${textList(r.tags)},${label(r.surface)},${label(r.path)},${label(r.cohort)},${label(r.cohort_reason)},${label(r.provider)},` +
+  `${label(r.requested_model)},${label(r.served_model)},${r.stream},${label(r.status)},${whole(r.http_status)},${label(r.error_code)},${whole(r.attempts)},${whole(r.unknown_attempts)},` +
+  `${whole(r.prompt_tokens)},${whole(r.cached_tokens)},${whole(r.cache_write_tokens)},${whole(r.completion_tokens)},${whole(r.reasoning_tokens)},` +
+  `${label(r.usage_source)},${whole(r.cost_pd)},${label(r.pricing)},${label(r.price_version)},"${r.started_at}",${whole(r.first_byte_ms)},${whole(r.duration_ms)}]`;
 
-/** An attempt's values in the order of `ATTEMPT_COLUMNS`, as JSON. */
+/** An attempt's values in the order of `ATTEMPT_COLUMNS`, as ASCII JSON that Postgres can store. */
 export const attemptJson = (a: AttemptRow): string =>
-  storableJson([
-    a.attempt_id, a.request_id, a.attempt_no, a.customer_id, a.provider, a.model, a.status, a.http_status, a.error_code,
-    a.provider_response_id, a.prompt_tokens, a.cached_tokens, a.cache_write_tokens, a.completion_tokens, a.reasoning_tokens,
-    a.usage_source, a.cost_pd, a.pricing, a.price_version, a.started_at, a.duration_ms,
-  ]);
+  `["${a.attempt_id}","${a.request_id}",${whole(a.attempt_no)},${label(a.customer_id)},${label(a.provider)},${label(a.model)},${label(a.status)},${whole(a.http_status)},${label(a.error_code)},` +
+  `${text(a.provider_response_id)},${whole(a.prompt_tokens)},${whole(a.cached_tokens)},${whole(a.cache_write_tokens)},${whole(a.completion_tokens)},${whole(a.reasoning_tokens)},` +
+  `${label(a.usage_source)},${whole(a.cost_pd)},${label(a.pricing)},${label(a.price_version)},"${a.started_at}",${whole(a.duration_ms)}]`;
+
+/** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
+const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);
 
 /** The row again, by name: for people to read. */
 export const named = (columnsOfRow: ReadonlyArray<{ readonly name: string }>, values: readonly unknown[]): Record<string, unknown> =>
   Object.fromEntries(columnsOfRow.map(({ name }, index) => [name, values[index]]));
-
-/**
- * JSON that Postgres takes: NUL and halves of surrogate pairs, which JSON can spell and `text` cannot hold, become
- * U+FFFD. Without them, which is nearly always, this is one `JSON.stringify`.
- */
-export function storableJson(value: unknown): string {
-  const json = JSON.stringify(value);
-  return json.includes('\\u') ? JSON.stringify(value, storable) : json;
-}
-
-const storable = (_key: string, value: unknown): unknown => (typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value);

@@ -94,6 +94,9 @@ export type Surface = 'chat.completions' | 'responses' | 'messages' | 'embedding
 export interface OpenEntry {
   /** The request's record were it to end now: status `interrupted`, this attempt counted as unknown. */
   readonly record: UsageRecordRow;
-  /** All attempts so far; the last one is the one being opened, with status `interrupted` and usage `unknown`. */
+  /**
+   * All attempts so far; the last one is the one being opened: status `interrupted`, usage `unknown`, no tokens, no price,
+   * no answer of the provider, duration 0. The record names the same provider, model and error code.
+   */
   readonly attempts: readonly AttemptRow[];
 }
