@@ -32,6 +32,8 @@ export interface Labels {
 
 export interface Admitted extends Authenticated {
   readonly body: Buffer;
+  /** The body, parsed; null where nothing had to be. */
+  readonly json: Readonly<Record<string, unknown>> | null;
   readonly call: Call;
   /** Where it may go, the configured fallbacks last. At least one. */
   readonly candidates: readonly Candidate[];

@@ -1,9 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { type KeyStore, type ProviderCredential } from '@apex/auth';
 import { type ProviderRegistry, type Target } from '@apex/llm';
+import { type Surface } from '@apex/usage';
 import { type Call, type Refusal } from '../call.js';
 import { scanTopLevel } from '../json/top-level.js';
 import { refusals } from '../refusals.js';
+import { glances } from '../surfaces/glances.js';
+import { isObject } from '../surfaces/checks.js';
 import { surfaces } from '../surfaces/index.js';
 import { type Admitted, type Authenticated, type Candidate } from '../types.js';
 import { wireFor } from '../wire/index.js';
@@ -29,22 +32,46 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
   const headerRefusal = checkHeaders(request);
   if (headerRefusal !== null) return deny(headerRefusal);
   if (!isUtf8(body)) return deny(refusals.invalidUtf8());
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    return deny(refusals.malformedJson());
-  }
-  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) return deny(refusals.notAnObject());
-  const duplicate = scanTopLevel(body)?.duplicate ?? null;
-  if (duplicate !== null) return deny(refusals.duplicateMember(duplicate));
-  const checked = surfaces[request.surface].check(parsed as Record<string, unknown>);
+  const top = scanTopLevel(body);
+  if (top !== null && top.duplicate !== null) return deny(refusals.duplicateMember(top.duplicate));
+  const glanced = top === null ? null : glances[request.surface](body, top);
+  const checked = glanced === null ? parseAndCheck(body, request.surface) : { ok: true as const, call: glanced, json: null };
   if (!checked.ok) return deny(checked.refusal);
 
   const { call } = checked;
   const candidates = candidatesFor(request, call, deps);
   if (!Array.isArray(candidates)) return deny(candidates, call);
-  return { ok: true, request: { ...request, body, call, candidates, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
+  let { json } = checked;
+  // Who reads the body anew must not be the first to find that it cannot be read.
+  if (json === null && candidates.some(({ wire }) => !wire.passthrough)) {
+    json = parseObject(body);
+    if (json === null) return deny(refusals.malformedJson(), call);
+  }
+  return { ok: true, request: { ...request, body, json, call, candidates, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function parseAndCheck(body: Buffer, surface: Surface): { readonly ok: true; readonly call: Call; readonly json: JsonObject } | { readonly ok: false; readonly refusal: Refusal } {
+  const json = parse(body);
+  if (json === undefined) return { ok: false, refusal: refusals.malformedJson() };
+  if (!isObject(json)) return { ok: false, refusal: refusals.notAnObject() };
+  const checked = surfaces[surface].check(json);
+  return checked.ok ? { ok: true, call: checked.call, json } : checked;
+}
+
+/** undefined for what is no JSON. */
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseObject(body: Buffer): JsonObject | null {
+  const json = parse(body);
+  return isObject(json) ? json : null;
 }
 
 /** Every place that can answer and that this customer has a key for; or why there is none. */
