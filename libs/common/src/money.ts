@@ -5,9 +5,12 @@
 export type Picodollars = number;
 
 export const PICODOLLARS_PER_USD = 1_000_000_000_000n;
+const PICODOLLARS = Number(PICODOLLARS_PER_USD);
 
 /** A decimal string of US dollars with all twelve places, e.g. `0.000123450000`. Exact. */
 export function formatUsd(amount: Picodollars | bigint): string {
+  // What nearly every request costs; without the detour over bigint it is several times as fast.
+  if (typeof amount === 'number' && Number.isInteger(amount) && amount >= 0 && amount < PICODOLLARS) return `0.${amount.toString().padStart(12, '0')}`;
   const value = BigInt(amount);
   const sign = value < 0n ? '-' : '';
   const abs = value < 0n ? -value : value;

@@ -87,7 +87,7 @@ function skipMessage(body: Buffer, from: number): number {
   let roles = 0;
   let at = skipSpace(body, from + 1);
   while (body[at] !== CLOSE_BRACE) {
-    const isRole = body.compare(ROLE, 0, ROLE.length, at, at + ROLE.length) === 0;
+    const isRole = startsWith(body, at, ROLE);
     const valueStart = skipToValue(body, at);
     if (isRole && body[valueStart] === QUOTE) roles++;
     else if (isRole || hasEscape(body, at)) return -1;
@@ -95,6 +95,12 @@ function skipMessage(body: Buffer, from: number): number {
     if (body[at] === COMMA) at = skipSpace(body, at + 1);
   }
   return roles === 1 ? at + 1 : -1;
+}
+
+/** By hand: so few bytes are compared sooner than native code is called. */
+function startsWith(body: Buffer, at: number, text: Buffer): boolean {
+  for (let i = 0; i < text.length; i++) if (body[at + i] !== text[i]) return false;
+  return true;
 }
 
 /** Whether the name at `from` is spelled with an escape, and so may be any name. */
