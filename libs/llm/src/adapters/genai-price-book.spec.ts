@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { type Provider, calcPrice, waitForUpdate } from '@pydantic/genai-prices';
 import fc from 'fast-check';
-import { type TokenUsage } from '@apex/usage';
+import { cost, type TokenUsage } from '@apex/usage';
 import { CATALOGUE, GenaiPriceBook } from './genai-price-book.js';
 
 const NOW = Date.UTC(2026, 10, 22, 12);
@@ -90,6 +90,7 @@ describe('GenaiPriceBook', () => {
 });
 
 describe('against the catalogue itself', () => {
+  const unquotable = new Set<string>();
   const compare = (provider: string, model: string, u: TokenUsage, atMs: number): void => {
     const theirs = calcPrice(
       { input_tokens: u.promptTokens, cache_read_tokens: u.cachedTokens, cache_write_tokens: u.cacheWriteTokens, output_tokens: u.completionTokens, output_reasoning_tokens: u.reasoningTokens },
@@ -103,6 +104,10 @@ describe('against the catalogue itself', () => {
       expect(ours.priceVersion.startsWith(`${CATALOGUE}/${theirs.provider.id}/${theirs.model.id}`)).toBe(true);
       const dollars = ours.costPicodollars / 1e12;
       expect(Math.abs(dollars - theirs.total_price)).toBeLessThanOrEqual(1e-12 + theirs.total_price * 1e-12);
+      // Whoever has the quoted rates can compute the amount again.
+      const rates = book.rates(provider, model, u.promptTokens, atMs);
+      if (rates === null) return void unquotable.add(theirs.model.id);
+      expect({ cost: cost(u, rates), version: rates.priceVersion }).toEqual({ cost: ours.costPicodollars, version: ours.priceVersion });
     } else {
       // Theirs counts a token without a rate as nothing; ours says so.
       expect(ours.priceVersion).toMatch(/!no_rate$/);
@@ -133,6 +138,7 @@ describe('against the catalogue itself', () => {
       }
     }
     expect(models).toBeGreaterThan(1_500);
+    expect(unquotable.size).toBeLessThan(10);
   });
 
   it('agrees on random usages at random times', () => {

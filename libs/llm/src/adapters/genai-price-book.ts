@@ -1,7 +1,7 @@
 import { type ModelInfo, calcPrice } from '@pydantic/genai-prices';
-import { type TokenUsage } from '@apex/usage';
+import { type QuotedRates, type TokenUsage } from '@apex/usage';
 import { type DatedPrice, datedPrice, priceAt } from '../core/dated-prices.js';
-import { type PriceSheet, compileSheet, costBySheet } from '../core/price-sheet.js';
+import { type PriceSheet, compileSheet, costBySheet, ratesBySheet } from '../core/price-sheet.js';
 import { PriceBook, type Price } from '../ports/price-book.js';
 
 /** The installed catalogue's version. It is pinned, and stored with every amount. */
@@ -31,14 +31,24 @@ export class GenaiPriceBook extends PriceBook {
   private count = 0;
 
   price(provider: string, model: string, usage: TokenUsage, atMs: number): Price {
-    const kept = this.resolved.get(provider)?.get(model);
-    const prices = kept === undefined ? this.resolve(provider, model) : kept;
-    const dated = prices === null ? null : priceAt(prices, atMs);
+    const dated = this.sheet(provider, model, atMs);
     if (dated === null) return UNKNOWN;
-    const { sheet, version } = dated.value;
+    const { sheet, version } = dated;
     const cost = costBySheet(sheet, usage);
     if (typeof cost === 'number') return { pricing: 'priced', costPicodollars: cost, priceVersion: version };
     return { pricing: 'unpriced', priceVersion: `${version}!${cost}` };
+  }
+
+  rates(provider: string, model: string, promptTokens: number, atMs: number): QuotedRates | null {
+    const dated = this.sheet(provider, model, atMs);
+    const rates = dated === null ? null : ratesBySheet(dated.sheet, promptTokens);
+    return dated === null || rates === null ? null : { ...rates, priceVersion: dated.version };
+  }
+
+  private sheet(provider: string, model: string, atMs: number): VersionedSheet | null {
+    const kept = this.resolved.get(provider)?.get(model);
+    const prices = kept === undefined ? this.resolve(provider, model) : kept;
+    return prices === null ? null : (priceAt(prices, atMs)?.value ?? null);
   }
 
   private resolve(provider: string, model: string): Resolved {

@@ -1,5 +1,5 @@
 import { type Picodollars } from '@apex/common';
-import { type TokenUsage } from '@apex/usage';
+import { type QuotedRates, type TokenUsage } from '@apex/usage';
 import { decimalOf, divideHalfEven, shiftToInteger } from './decimal.js';
 
 /** A rate as a catalogue writes it: US dollars per unit, flat or by the size of the prompt. */
@@ -103,6 +103,30 @@ export function costBySheet(sheet: PriceSheet, usage: TokenUsage): Picodollars |
   const amount = Number(divideHalfEven(sum, sheet.denominator));
   return Number.isSafeInteger(amount) ? amount : 'not_exact';
 }
+
+/**
+ * The rates that `costBySheet` uses for prompts of this size, for whoever is to compute the cost again; null for the few
+ * sheets in the catalogue that are too fine to be told in whole numbers.
+ */
+export function ratesBySheet(sheet: PriceSheet, promptTokens: number): Omit<QuotedRates, 'priceVersion'> | null {
+  const { input, cacheRead, cacheWrite, output, reasoning, request } = stepFor(sheet.steps, promptTokens).exact;
+  // A sheet's scale is that of its finest rate at any prompt size; these may need less of it.
+  const common = [input, cacheRead, cacheWrite, output, reasoning, request].reduce<bigint>((divisor, rate) => greatestCommonDivisor(rate ?? 0n, divisor), sheet.denominator);
+  const reduced = (rate: bigint): number => Number(rate / common);
+  const quoted = (rate: bigint | null): number | null => (rate === null ? null : reduced(rate));
+  const rates = {
+    input: quoted(input),
+    cacheRead: quoted(cacheRead),
+    cacheWrite: quoted(cacheWrite),
+    output: quoted(output),
+    reasoning: quoted(reasoning),
+    request: reduced(request),
+    denominator: reduced(sheet.denominator),
+  };
+  return Object.values(rates).every((rate) => rate === null || Number.isSafeInteger(rate)) ? rates : null;
+}
+
+const greatestCommonDivisor = (a: bigint, b: bigint): bigint => (a === 0n ? b : greatestCommonDivisor(b % a, a));
 
 /** Counts are whole and not negative, and a part is not larger than its whole. */
 function isCoherent(usage: TokenUsage): boolean {

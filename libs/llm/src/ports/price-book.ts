@@ -1,4 +1,4 @@
-import { type TokenUsage } from '@apex/usage';
+import { type QuotedRates, type TokenUsage } from '@apex/usage';
 import { type Picodollars } from '@apex/common';
 
 export type Price =
@@ -9,4 +9,7 @@ export type Price =
 export abstract class PriceBook {
   /** What this usage costs at `atMs` (Unix ms, the request's start) at the provider's dated list price. Exact. */
   abstract price(provider: string, model: string, usage: TokenUsage, atMs: number): Price;
+
+  /** The rates that `price` uses at `atMs` for a prompt of this size; null where the model has none that can be told exactly. */
+  abstract rates(provider: string, model: string, promptTokens: number, atMs: number): QuotedRates | null;
 }
