@@ -2,7 +2,7 @@ import { type RunningSimulator, startSimulator } from '@apex/simulator';
 import { type AttemptRow } from '@apex/usage';
 import { type Apex, startApex } from '../support/apex.js';
 import { openBooks } from '../support/books.js';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../../support/eventually.js';
 import { expectBooksToAgree } from '../support/exactness.js';
 import { whenBusy } from '../support/ledger.js';
 import { Load, type Sent } from '../support/load.js';
@@ -161,6 +161,53 @@ describe('a chain of providers in three protocols', () => {
     expectAnsweredOnce(attempts, 200);
     expect(new Set(attempts.filter(({ provider }) => provider === 'openai').map(({ error_code: code }) => code))).toEqual(new Set(['first_byte_timeout']));
     expect(new Set(primary.ledger().map(({ outcome }) => outcome))).toEqual(new Set(['hung']));
+  }, LIMIT_MS);
+});
+
+describe('a route that asks a second provider when the first takes its time', () => {
+  const HEDGE_AFTER_MS = 600;
+  const routes = (hedgeAfterMs: number): string => JSON.stringify({ chain: { targets: [`openai/${PRIMARY}`], fallbacks: [`anthropic/${SECOND}`, `gemini/${LAST}`], hedgeAfterMs } });
+
+  /** How many requests were sent twice at once. No more than one in twenty may be, and one more. */
+  function expectFewHedges(attempts: readonly AttemptRow[], requests: number): number {
+    const hedges = attempts.filter(({ error_code: code }) => code === 'hedge_lost').length;
+    expect(hedges).toBeLessThanOrEqual(1 + requests / 20);
+    return hedges;
+  }
+
+  function expectOneGoodAttemptEach(attempts: readonly AttemptRow[], requests: number): void {
+    const good = attempts.filter(({ status }) => status === 'final').map(({ request_id: id }) => id);
+    expect(good).toHaveLength(requests);
+    expect(new Set(good).size).toBe(requests);
+  }
+
+  it('answers once, and every attempt is in the books: those that were outrun until the provider settles them', async () => {
+    const { apex, primary, others } = await scene({ APEX_ROUTES: routes(HEDGE_AFTER_MS), APEX_FIRST_BYTE_TIMEOUT_MS: '2000' });
+    await faults(primary, [{ fault: 'hang', probability: 0.03, model: PRIMARY }]);
+    const requests = 600;
+    const sent = await new Load(apex, { seed: 24, requests, concurrency: 8, plan: chained }).run();
+    expectAllAnswered(sent);
+    const found = await expectBooksToAgree(apex, sent, [primary, others]);
+    expect(found.final + found.interrupted).toBe(requests);
+    const attempts = await attemptsOf(apex);
+    expectOneGoodAttemptEach(attempts, requests);
+    expect(expectFewHedges(attempts, requests)).toBeGreaterThan(5);
+    // Who was outrun hung, and its row with the provider says that it was let go.
+    const outrun = new Set<string | null>(attempts.filter(({ error_code: code, provider }) => code === 'hedge_lost' && provider === 'openai').map(({ attempt_id: id }) => id));
+    expect(new Set(primary.ledger().filter(({ attemptId }) => outrun.has(attemptId)).map(({ outcome }) => outcome))).toEqual(new Set(['hung']));
+  }, LIMIT_MS);
+
+  it('does not double the load on the others where the first never answers', async () => {
+    const { apex, primary, others } = await scene({ APEX_ROUTES: routes(30), APEX_FIRST_BYTE_TIMEOUT_MS: '300' });
+    await faults(primary, [{ fault: 'hang', probability: 1, model: PRIMARY }]);
+    const requests = 60;
+    const sent = await new Load(apex, { seed: 25, requests, concurrency: 4, plan: chained }).run();
+    expectAllAnswered(sent);
+    await expectBooksToAgree(apex, sent, [primary, others]);
+    const attempts = await attemptsOf(apex);
+    expectOneGoodAttemptEach(attempts, requests);
+    expect(expectFewHedges(attempts, requests)).toBeGreaterThan(0);
+    expect(others.ledger().filter(({ billed }) => billed)).toHaveLength(requests);
   }, LIMIT_MS);
 });
 

@@ -1,14 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type RunningSimulator, startSimulator } from '@apex/simulator';
-import { type Apex, startApex } from '../support/apex.js';
 import { type ClientSpec } from './client.js';
 import { clients } from './clients/index.js';
 import { miscounted, notApplicable, type Refused, refused } from './expectations.js';
 import { type Bench, type Feature, features } from './features.js';
-import { environmentFor, modelAt, protocolBetween, providers, type ProviderSpec } from './providers.js';
+import { modelAt, protocolBetween, providers, type ProviderSpec } from './providers.js';
 import { reportOf, Results } from './report.js';
+import { stageForAll } from './stage.js';
 import { Tap } from './tap.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -17,21 +16,10 @@ const PAGE = join(ROOT, 'docs/compatibility.md');
 const UNKNOWN = { openai: 'gpt-17', compatible: 'gpt-17', anthropic: 'claude-17', gemini: 'gemini-17' } as const;
 
 const results = new Results();
-let slow: RunningSimulator;
-let fast: RunningSimulator;
-let apex: Apex;
-
-beforeAll(async () => {
-  [fast, slow] = await Promise.all([startSimulator({ speed: 0 }), startSimulator({ speed: 1 })]);
-  apex = await startApex({ simulator: fast, env: environmentFor(fast, slow) });
-}, 90_000);
-
-afterAll(async () => {
-  await apex?.close();
-  await Promise.all([fast?.close(), slow?.close()]);
-}, 60_000);
+const stage = stageForAll();
 
 function benchOf(spec: ClientSpec, provider: ProviderSpec, tap: Tap): Bench {
+  const { apex, fast, slow } = stage;
   const client = (apiKey: string) => spec.create({ baseUrl: apex.baseUrl, apiKey, tap });
   return {
     client: client(apex.apiKey),

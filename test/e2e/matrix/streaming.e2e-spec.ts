@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type RunningSimulator, startSimulator } from '@apex/simulator';
-import { type Apex, startApex } from '../support/apex.js';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../../support/eventually.js';
 import { nextRow } from '../support/ledger.js';
-import { environmentFor, modelAt, providers, type ProviderSpec } from './providers.js';
+import { modelAt, providers, type ProviderSpec } from './providers.js';
+import { stageForAll } from './stage.js';
 import { bodyOf, ordered } from './traffic.js';
 
 const MIB = 1024 * 1024;
@@ -19,26 +18,14 @@ const ARGUMENTS: Readonly<Record<Surface, RegExp>> = { chat: /"arguments":"[^"]/
 /** Arguments that take a model a while to write. */
 const LONG_ARGUMENTS = { type: 'object', properties: { steps: { type: 'array', items: { type: 'string', minLength: 20 }, minItems: 12, maxItems: 12 } }, required: ['steps'], additionalProperties: false };
 
-let fast: RunningSimulator;
-let slow: RunningSimulator;
-let apex: Apex;
-
-beforeAll(async () => {
-  [fast, slow] = await Promise.all([startSimulator({ speed: 0 }), startSimulator({ speed: 1 })]);
-  apex = await startApex({ simulator: fast, env: environmentFor(fast, slow) });
-}, 90_000);
-
-afterAll(async () => {
-  await apex?.close();
-  await Promise.all([fast?.close(), slow?.close()]);
-}, 60_000);
+const stage = stageForAll();
 
 const cells = SURFACES.flatMap((surface) => providers.map((provider) => [surface, provider.name, provider] as const));
 
 /** Reads until `seen` says that it is enough; then leaves. @returns what came */
 async function readUntil(surface: Surface, body: unknown, seen: (text: string) => boolean): Promise<string> {
   const abort = new AbortController();
-  const response = await apex.post(PATHS[surface], body, {}, abort.signal);
+  const response = await stage.apex.post(PATHS[surface], body, {}, abort.signal);
   expect(response.status).toBe(200);
   const decoder = new TextDecoder();
   let text = '';
@@ -52,17 +39,17 @@ async function readUntil(surface: Surface, body: unknown, seen: (text: string) =
 
 describe.each(cells)('%s to %s', (surface, _name, provider) => {
   it("passes a call's arguments on while the provider still writes them, and stops it when the client leaves", async () => {
-    const before = slow.ledger().length;
+    const before = stage.slow.ledger().length;
     const pieces = (text: string): number => text.match(ARGUMENTS[surface])?.length ?? 0;
     const enough = provider.name === 'gemini' ? 1 : 3;
     let endedMeanwhile: number | undefined;
     await readUntil(surface, bodyOf(surface, { model: modelAt(provider, true), text: 'weather in parallel', tools: true, parameters: LONG_ARGUMENTS, stream: true }), (text) => {
       if (pieces(text) < enough) return false;
-      endedMeanwhile = slow.ledger().length - before;
+      endedMeanwhile = stage.slow.ledger().length - before;
       return true;
     });
     expect(endedMeanwhile).toBe(0);
-    const row = await nextRow(slow, before);
+    const row = await nextRow(stage.slow, before);
     expect(row.outcome).toBe('client_gone');
     expect(row.completionTokens).toBeGreaterThan(0);
   });
@@ -76,10 +63,10 @@ class LazyReader {
   private constructor(private readonly socket: Socket) {}
 
   static async open(path: string, body: unknown): Promise<LazyReader> {
-    const { hostname, port } = new URL(apex.baseUrl);
+    const { hostname, port } = new URL(stage.apex.baseUrl);
     const socket = connect(Number(port), hostname);
     const json = JSON.stringify(body);
-    socket.write(`POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${apex.apiKey}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\nconnection: close\r\n\r\n${json}`);
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${stage.apex.apiKey}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\nconnection: close\r\n\r\n${json}`);
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
       socket.once('data', (head: Buffer) => {
@@ -129,19 +116,19 @@ describe('a client that does not read', () => {
     const body = ordered('chat', { model, text: 'A long story, please.', stream: true, maxTokens: tokens }, carrier, `tokens=${tokens}`, 'long');
     // Once as fast as can be: what the process grows by on the way is not held for anybody.
     const { bytes } = await (await LazyReader.open(PATHS.chat, body)).finish();
-    await fast.settled();
-    const ended = fast.ledger().length;
-    const before = rss(apex.pid);
+    await stage.fast.settled();
+    const ended = stage.fast.ledger().length;
+    const before = rss(stage.apex.pid);
     const readers = await Promise.all(Array.from({ length: READERS }, () => LazyReader.open(PATHS.chat, body)));
     let most = before;
-    for (const until = performance.now() + WATCHED_MS; performance.now() < until; most = Math.max(most, rss(apex.pid))) await pause(50);
+    for (const until = performance.now() + WATCHED_MS; performance.now() < until; most = Math.max(most, rss(stage.apex.pid))) await pause(50);
     // The provider is not done: it could not get rid of what it has.
-    expect(fast.ledger()).toHaveLength(ended);
+    expect(stage.fast.ledger()).toHaveLength(ended);
     expect(bytes).toBeGreaterThan(12 * MIB);
     expect(most - before).toBeLessThan(64 * MIB);
     const read = await Promise.all(readers.map((reader) => reader.finish()));
     for (const one of read) expect(one.tail).toContain('data: [DONE]');
-    await eventually('all rows', () => (fast.ledger().length === ended + READERS ? true : undefined));
-    expect(fast.ledger().slice(ended).map(({ outcome }) => outcome)).toEqual(readers.map(() => 'completed'));
+    await eventually('all rows', () => (stage.fast.ledger().length === ended + READERS ? true : undefined));
+    expect(stage.fast.ledger().slice(ended).map(({ outcome }) => outcome)).toEqual(readers.map(() => 'completed'));
   }, 90_000);
 });

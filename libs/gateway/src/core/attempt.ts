@@ -3,10 +3,15 @@ import { type AttemptEnd, type UpstreamControl, type UpstreamEvents, type Upstre
 import { type TokenUsage } from '@apex/usage';
 import { type Reply } from '../ports/reply.js';
 import { type Refusal } from './call.js';
+import { type Failing, brokenOff, malformed, tooLarge } from './failing.js';
 import { refusals } from './refusals.js';
 import { type TargetVerdict } from './resilience/target-health.js';
+import { type Turn } from './turn.js';
 import { type Answer, type AttemptOutcome, type Candidate, type Decided, type Upstream, type UpstreamHeaders } from './types.js';
 import { type RelayStep, type StreamRelay } from './wire/wire.js';
+
+/** The error of an attempt that was opened in the books and then not made. */
+export const NOT_SENT = 'not_sent';
 
 /** An answer without usage is counted from these bytes; beyond this many they are let go and the count stays unknown. */
 const MAX_KEPT_STREAM_BYTES = 1024 * 1024;
@@ -23,21 +28,23 @@ export interface AttemptResult {
 
 export interface AttemptDeps {
   readonly now: () => number;
-  readonly maxResponseBytes: number;
+  readonly limits: { readonly maxResponseBytes: number };
   /** Counts tokens of an answer whose provider told none. */
   readonly estimateUsage: (request: Decided, candidate: Candidate, answer: { json?: unknown; sse?: Buffer }) => Promise<TokenUsage | null>;
-  /** The first byte goes to the client: from here on there is no second attempt. */
-  readonly onStreamStart: (upstream: Upstream) => void;
 }
 
-/** What differs between the ways an attempt can fail. */
-interface Failing {
-  readonly status: 'failed' | 'interrupted';
-  readonly code: string;
-  readonly refusal: Refusal;
-  readonly retry: AttemptEnd | null;
-  readonly verdict?: TargetVerdict;
+/** Who began an attempt. */
+export interface AttemptOwner {
+  /** The head of a good answer has come, and nothing else yet. */
+  onAnswering(attempt: Attempt): void;
+  /** The first byte goes to the client: from here on there is no second attempt. */
+  onStreamStart(upstream: Upstream): void;
+  /** It is over. Exactly once. */
+  onSettled(attempt: Attempt, result: AttemptResult): void;
 }
+
+/** Why an attempt's answer is not wanted any more. */
+export type Abandoned = 'client_left' | 'outrun';
 
 /**
  * One call to a provider: reads what comes, passes a stream on as it comes, and says at the end what is known.
@@ -55,44 +62,59 @@ export class Attempt implements UpstreamEvents {
   private held: Buffer[] = [];
   private streaming = false;
   private settled = false;
-  private abortCause: 'client' | 'too_large' | 'protocol' | null = null;
+  private abortCause: ((provider: string) => Failing) | null = null;
+  private readonly candidate: Candidate;
 
+  /** @param index its place among the attempts of its request */
   constructor(
     readonly id: Uuid,
+    readonly index: number,
+    readonly turn: Turn,
     private readonly request: Decided,
-    readonly candidate: Candidate,
-    private readonly ignored: readonly string[],
     private readonly reply: Reply,
     private readonly deps: AttemptDeps,
-    private readonly settle: (result: AttemptResult) => void,
+    private readonly owner: AttemptOwner,
   ) {
+    this.candidate = turn.candidate;
     this.startedAt = deps.now();
   }
 
+  /** It has been sent. */
   drivenBy(control: UpstreamControl): void {
     this.control = control;
-    if (this.abortCause !== null) control.abort();
   }
 
-  /** The client has left: the provider is told at once, so that it stops generating. */
-  abandon(): void {
-    this.abort('client');
+  /** It will not be sent. `answer`: what the client is told, if it is told anything. */
+  notSent(answer: Answer): void {
+    this.finish({ status: 'failed', httpStatus: null, code: NOT_SENT, answer, retry: null, verdict: UNKNOWN });
+  }
+
+  /** Nobody waits for it any more: the provider is told at once, so that it stops generating, and it is over at once. */
+  abandon(why: Abandoned): void {
+    if (this.settled) return;
+    const { control } = this;
+    if (control === null) return this.notSent({ kind: 'nobody' });
+    this.settled = true;
+    control.abort();
+    if (why === 'client_left') this.finish({ status: 'aborted', httpStatus: 499, code: 'client_closed_request', answer: { kind: 'nobody' }, retry: null, verdict: UNKNOWN });
+    else this.finish({ status: 'interrupted', httpStatus: this.status === 0 ? null : this.status, code: 'hedge_lost', answer: { kind: 'nobody' }, retry: null, verdict: UNKNOWN });
   }
 
   onHead(status: number, headers: UpstreamHeaders): void {
+    if (this.settled) return;
     this.status = status;
     this.headers = headers;
+    if (!isSuccess(status)) return;
     const type = headers['content-type'];
-    if (this.request.call.stream && isSuccess(status) && typeof type === 'string' && type.includes('text/event-stream')) {
-      this.relay = this.candidate.wire.createRelay(this.request);
-    }
+    if (this.request.call.stream && typeof type === 'string' && type.includes('text/event-stream')) this.relay = this.candidate.wire.createRelay(this.request);
+    this.owner.onAnswering(this);
   }
 
   onData(chunk: Buffer): void {
     if (this.settled) return;
     this.size += chunk.length;
     if (this.relay === null) {
-      if (this.size > this.deps.maxResponseBytes) return this.abort('too_large');
+      if (this.size > this.deps.limits.maxResponseBytes) return this.abort(tooLarge);
       this.chunks.push(chunk);
       return;
     }
@@ -112,33 +134,12 @@ export class Attempt implements UpstreamEvents {
     this.passOn();
     if (this.settled) return;
     const { name } = this.candidate.target.provider;
-    switch (this.abortCause) {
-      case 'client':
-        return this.finish({ status: 'aborted', httpStatus: 499, code: 'client_closed_request', answer: { kind: 'nobody' }, retry: null, verdict: { kind: 'unknown' } });
-      case 'too_large':
-        return this.fail({ status: 'interrupted', code: 'upstream_response_too_large', refusal: refusals.upstreamTooLarge(name), retry: null });
-      case 'protocol':
-        return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(name), retry: null });
-      case null:
-        break;
-    }
-    switch (failure) {
-      case 'connect_failed':
-      case 'connect_timeout':
-        // The provider never saw the request: nothing is billed, and that is known.
-        return this.fail({ status: 'failed', code: failure, refusal: refusals.upstreamUnreachable(name), retry: { kind: 'connect_error' } });
-      case 'first_byte_timeout':
-      case 'idle_timeout':
-        return this.fail({ status: 'interrupted', code: failure, refusal: refusals.upstreamTimeout(name), retry: { kind: 'timeout' } });
-      case 'reset':
-      case 'aborted':
-        return this.fail({ status: 'interrupted', code: `upstream_${failure}`, refusal: refusals.upstreamInterrupted(name), retry: { kind: 'reset' } });
-      case 'protocol':
-        return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(name), retry: null });
-    }
+    const { abortCause } = this;
+    this.fail(abortCause === null ? brokenOff(failure, name) : abortCause(name));
   }
 
-  private abort(cause: 'client' | 'too_large' | 'protocol'): void {
+  /** Ends a call whose answer cannot be used. */
+  private abort(cause: (provider: string) => Failing): void {
     if (this.settled || this.abortCause !== null) return;
     this.abortCause = cause;
     this.control?.abort();
@@ -155,7 +156,7 @@ export class Attempt implements UpstreamEvents {
     try {
       step = relay.push(bytes);
     } catch {
-      return this.abort('protocol');
+      return this.abort(malformed);
     }
     this.handOut(step);
     if (relay.complete) this.endStream(relay);
@@ -179,7 +180,7 @@ export class Attempt implements UpstreamEvents {
   private beginStream(): void {
     if (this.streaming) return;
     this.streaming = true;
-    this.deps.onStreamStart(this.upstream());
+    this.owner.onStreamStart(this.upstream());
   }
 
   private keepForCounting(bytes: Buffer): void {
@@ -191,7 +192,7 @@ export class Attempt implements UpstreamEvents {
     try {
       if (!relay.complete) this.handOut(relay.finish());
     } catch {
-      return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(this.candidate.target.provider.name), retry: null });
+      return this.fail(malformed(this.candidate.target.provider.name));
     }
     this.settled = true;
     // A stream that ended before anything could be forwarded still has to begin for the client.
@@ -207,7 +208,7 @@ export class Attempt implements UpstreamEvents {
     try {
       whole = this.candidate.wire.readWhole(this.request, this.chunks);
     } catch {
-      return this.fail({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(this.candidate.target.provider.name), retry: null });
+      return this.fail(malformed(this.candidate.target.provider.name));
     }
     this.settled = true;
     const answer: Answer = { kind: 'whole', status: this.status, upstream: this.upstream(), body: whole.body };
@@ -267,12 +268,12 @@ export class Attempt implements UpstreamEvents {
   private tell(outcome: AttemptOutcome, answer: Answer, retry: AttemptEnd | null, verdict: TargetVerdict): void {
     const open = !this.streaming && answer.kind !== 'nobody';
     // A model that one provider does not have another may have, which says nothing against the first.
-    const elsewhere = open && (verdict.kind !== 'healthy' || outcome.httpStatus === 404);
-    this.settle({ outcome, answer, retry: open ? retry : null, elsewhere, verdict });
+    const elsewhere = open && (verdict.kind === 'failed' || verdict.kind === 'saturated' || outcome.httpStatus === 404);
+    this.owner.onSettled(this, { outcome, answer, retry: open ? retry : null, elsewhere, verdict });
   }
 
   private upstream(): Upstream {
-    return { candidate: this.candidate, headers: this.headers, ignored: this.ignored };
+    return { candidate: this.candidate, headers: this.headers, ignored: this.turn.call.ignored };
   }
 
   private base() {
@@ -283,6 +284,7 @@ export class Attempt implements UpstreamEvents {
 
 const HEALTHY: TargetVerdict = { kind: 'healthy' };
 const FAILED: TargetVerdict = { kind: 'failed' };
+const UNKNOWN: TargetVerdict = { kind: 'unknown' };
 
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 

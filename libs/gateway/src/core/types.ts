@@ -1,6 +1,7 @@
 import { type AuthenticatedKey, type ProviderCredential } from '@apex/auth';
 import { type Uuid } from '@apex/common';
 import { type Target } from '@apex/llm';
+import { type RequestTrace } from '@apex/telemetry';
 import { type AttemptRow, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
 import { type Call, type Refusal } from './call.js';
 import { type Wire } from './wire/wire.js';
@@ -17,6 +18,7 @@ export interface Received {
   readonly surface: Surface;
   /** Raw header values; each stage checks what it uses. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly trace: RequestTrace | null;
 }
 
 export interface Authenticated extends Received {
@@ -37,6 +39,8 @@ export interface Admitted extends Authenticated {
   readonly call: Call;
   /** Where it may go, the configured fallbacks last. At least one. */
   readonly candidates: readonly Candidate[];
+  /** After so long without an answer's head another candidate may be asked as well; null: never. */
+  readonly hedgeAfterMs: number | null;
   /** Unix ms after which nobody waits any more. */
   readonly deadlineAt: number;
 }
@@ -81,7 +85,10 @@ export interface AttemptOutcome {
 /** All attempts are over; what the client got is known. */
 export interface Executed {
   readonly request: Decided;
+  /** In the order in which they began. */
   readonly attempts: readonly AttemptOutcome[];
+  /** Whose answer the client gets; null: nobody was asked. */
+  readonly target: Target | null;
   readonly status: UsageRecordRow['status'];
   /** The status that the client saw or would have seen. */
   readonly httpStatus: number;
@@ -94,6 +101,7 @@ export interface Executed {
 export interface Attributed {
   readonly record: UsageRecordRow;
   readonly attempts: readonly AttemptRow[];
+  readonly trace: RequestTrace | null;
 }
 
 /** What the client is still to get once the request is in the books. */

@@ -58,6 +58,8 @@ describe('provider configuration', () => {
     ['APEX_PROVIDERS', JSON.stringify([{ name: 'mine', kind: 'azure' }])],
     ['APEX_ROUTES', '["secret"]'],
     ['APEX_ROUTES', '{"gpt-4o":{"targets":[]}}'],
+    ['APEX_ROUTES', '{"gpt-4o":{"fallbacks":["gpt-4o-mini"],"hedgeAfterMs":0}}'],
+    ['APEX_ROUTES', '{"gpt-4o":{"hedgeAfterMs":500}}'],
     ['APEX_PROVIDERS', JSON.stringify([groq, groq])],
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, name: 'a/b' }])],
     ['APEX_PROVIDERS', JSON.stringify([{ ...groq, baseUrl: 'https://x:secret@host' }])],
@@ -104,7 +106,7 @@ describe('ProviderRegistry', () => {
 describe('routes', () => {
   const { providers, routes } = configFor({
     APEX_PROVIDERS: JSON.stringify([groq]),
-    APEX_ROUTES: JSON.stringify({ fast: { targets: [{ model: 'groq/llama', weight: 3 }, 'gpt-4o-mini'], fallbacks: ['claude-haiku-4-5'] }, 'gpt-4o': { fallbacks: ['gemini/gemini-2.5-pro'] } }),
+    APEX_ROUTES: JSON.stringify({ fast: { targets: [{ model: 'groq/llama', weight: 3 }, 'gpt-4o-mini'], fallbacks: ['claude-haiku-4-5'] }, 'gpt-4o': { fallbacks: ['gemini/gemini-2.5-pro'], hedgeAfterMs: 500 } }),
   });
   const registry = new ProviderRegistry(providers, routes);
   const named = (route: ReturnType<typeof registry.route>) => ({
@@ -120,6 +122,12 @@ describe('routes', () => {
   it('of other models lead to the one target that resolves', () => {
     expect(named(registry.route('claude-opus-4-5'))).toEqual({ targets: [['anthropic', 'claude-opus-4-5', 1]], fallbacks: [] });
     expect(registry.route('')).toBeNull();
+  });
+
+  it('ask two places at once only where they say so', () => {
+    expect(registry.route('gpt-4o')?.hedgeAfterMs).toBe(500);
+    expect(registry.route('fast')?.hedgeAfterMs).toBeNull();
+    expect(registry.route('gpt-4o-mini')?.hedgeAfterMs).toBeNull();
   });
 
   it('to nowhere are refused', () => {

@@ -1,3 +1,4 @@
+import { forbiddenHost } from '@apex/common';
 import { z } from 'zod';
 import { type ChatDialect, OPENAI_DIALECT } from './protocols/openai-chat/index.js';
 import { presets } from '../providers/presets.js';
@@ -41,13 +42,18 @@ export interface Target {
 export interface Route {
   readonly targets: readonly WeightedTarget[];
   readonly fallbacks: readonly Target[];
+  /** After so long without an answer's head the next place may be asked as well; null: never. */
+  readonly hedgeAfterMs: number | null;
 }
 
 export interface WeightedTarget extends Target {
   readonly weight: number;
 }
 
-/** A base URL as the SDKs have it: with `/v1` where the provider has one. */
+/**
+ * A base URL as the SDKs have it: with `/v1` where the provider has one. It is the operator's word, so it may lead into a
+ * private network; never to an address of the link, where clouds serve their machines' credentials.
+ */
 export const baseUrlSchema = z.string().transform((text, context) => {
   const url = URL.parse(text.trim());
   const reject = (message: string) => {
@@ -58,6 +64,7 @@ export const baseUrlSchema = z.string().transform((text, context) => {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('a URL with http or https');
   if (url.username !== '' || url.password !== '') return reject('a URL without credentials: keys have their own variables');
   if (url.search !== '' || url.hash !== '') return reject('a URL without a query or a fragment');
+  if (forbiddenHost(url, 'operator') !== null) return reject('a URL whose host is no link-local, metadata, multicast or unspecified address');
   return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, '') };
 });
 
@@ -140,10 +147,12 @@ export const providersSchema = jsonSchema('a JSON array')
 
 const targetSchema = z.union([z.string().min(1), z.strictObject({ model: z.string().min(1), weight: z.number().positive().default(1) })]);
 
-/** `APEX_ROUTES`: `{ "<model as asked for>": { "targets": ["azure-eu/gpt-4o", { "model": "azure-us/gpt-4o", "weight": 2 }], "fallbacks": ["anthropic/claude-sonnet-4-5"] } }`. */
-export const routesSchema = jsonSchema('a JSON object').pipe(
-  z.record(z.string().min(1), z.strictObject({ targets: z.array(targetSchema).min(1).optional(), fallbacks: z.array(z.string().min(1)).default([]) })),
-);
+const routeSchema = z
+  .strictObject({ targets: z.array(targetSchema).min(1).optional(), fallbacks: z.array(z.string().min(1)).default([]), hedgeAfterMs: z.int().min(1).max(600_000).optional() })
+  .refine(({ targets, fallbacks, hedgeAfterMs }) => hedgeAfterMs === undefined || (targets?.length ?? 1) + fallbacks.length > 1, { path: ['hedgeAfterMs'], message: 'a second place to go: another target or a fallback' });
+
+/** `APEX_ROUTES`: `{ "<model as asked for>": { "targets": ["azure-eu/gpt-4o", { "model": "azure-us/gpt-4o", "weight": 2 }], "fallbacks": ["anthropic/claude-sonnet-4-5"], "hedgeAfterMs": 2000 } }`. */
+export const routesSchema = jsonSchema('a JSON object').pipe(z.record(z.string().min(1), routeSchema));
 
 export type RoutesConfig = z.infer<typeof routesSchema>;
 
@@ -178,11 +187,12 @@ export class ProviderRegistry {
     this.byName = new Map(this.providers.map((provider) => [provider.name, provider]));
     this.claims = configs.flatMap(({ name, models }) => models.map((glob) => ({ pattern: globPattern(glob), provider: this.byName.get(name)! })));
     this.routes = new Map(
-      Object.entries(routes).map(([model, { targets = [model], fallbacks }]) => [
+      Object.entries(routes).map(([model, { targets = [model], fallbacks, hedgeAfterMs = null }]) => [
         model,
         {
           targets: targets.map((target) => (typeof target === 'string' ? { ...this.mustResolve(target), weight: 1 } : { ...this.mustResolve(target.model), weight: target.weight })),
           fallbacks: fallbacks.map((target) => this.mustResolve(target)),
+          hedgeAfterMs,
         },
       ]),
     );
@@ -193,7 +203,7 @@ export class ProviderRegistry {
     const configured = this.routes.get(model);
     if (configured !== undefined) return configured;
     const target = this.resolve(model);
-    return target === null ? null : { targets: [{ ...target, weight: 1 }], fallbacks: [] };
+    return target === null ? null : { targets: [{ ...target, weight: 1 }], fallbacks: [], hedgeAfterMs: null };
   }
 
   /**

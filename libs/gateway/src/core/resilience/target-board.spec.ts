@@ -32,6 +32,16 @@ describe('TargetHealth', () => {
     expect(health.score(1_100)).toBe(1);
   });
 
+  it('tells what its breaker is', () => {
+    const health = new TargetHealth();
+    expect(health.state(0)).toBe('closed');
+    const opened = afterFailures(20);
+    expect([opened.state(0), opened.state(999), opened.state(1_000)]).toEqual(['open', 'open', 'half_open']);
+    opened.begin();
+    opened.end(healthy, 1_100);
+    expect(opened.state(1_100)).toBe('closed');
+  });
+
   it('waits twice as long after each probe that fails', () => {
     const health = afterFailures(20);
     for (const [at, pause] of [[1_000, 2_000], [3_000, 4_000], [7_000, 8_000]] as const) {
@@ -120,6 +130,18 @@ describe('TargetBoard', () => {
     expect(board.retryAfterSeconds([a], 0)).toBe(1);
     ends[0]!(healthy, 0);
     expect(board.order([a], 0, Math.random)).toEqual([a]);
+  });
+
+  it('troubles only what is well with a request that another has: no pause asked for, no breaker, not full', () => {
+    const board = new TargetBoard();
+    expect(board.isWell(a, 0)).toBe(true);
+    board.begin(a.target)({ kind: 'saturated', retryAfterMs: 5_000 }, 0);
+    expect([board.isAvailable(a, 0), board.isWell(a, 0), board.isWell(a, 5_000)]).toEqual([true, false, true]);
+    const ends = [board.begin(a.target), board.begin(a.target)];
+    expect(board.isWell(a, 5_000)).toBe(false);
+    for (const end of ends) end(healthy, 5_000);
+    for (let i = 0; i < 20; i++) board.begin(a.target)(failed, 5_000);
+    expect([board.isAvailable(a, 120_000), board.isWell(a, 120_000)]).toEqual([true, false]);
   });
 
   it('a target that is down says nothing against another', () => {

@@ -1,5 +1,5 @@
 import { type Target } from '@apex/llm';
-import { TargetHealth, type TargetVerdict } from './target-health.js';
+import { type BreakerState, TargetHealth, type TargetVerdict } from './target-health.js';
 
 export interface Choosable {
   readonly target: Target;
@@ -40,10 +40,28 @@ export class TargetBoard {
     return this.health(target).available(nowMs, target.provider.maxConcurrent);
   }
 
+  /** Whether it may be troubled with a request that another one already has: nothing is known against it. */
+  isWell({ target }: Choosable, nowMs: number): boolean {
+    const health = this.health(target);
+    return health.state(nowMs) === 'closed' && !health.cooling(nowMs) && health.available(nowMs, target.provider.maxConcurrent);
+  }
+
   /** Seconds after which one of these may take requests again; at least 1. */
   retryAfterSeconds(candidates: readonly Choosable[], nowMs: number): number {
     const waits = candidates.map(({ target }) => this.health(target).availableIn(nowMs));
     return Math.max(1, Math.ceil(Math.min(...waits) / 1_000));
+  }
+
+  /** How many targets' breakers are in which state, by provider. Targets themselves are not named: callers choose models. */
+  breakers(nowMs: number): ReadonlyMap<string, Readonly<Record<BreakerState, number>>> {
+    const counts = new Map<string, Record<BreakerState, number>>();
+    for (const [name, health] of this.healths) {
+      const provider = name.slice(0, name.indexOf(' '));
+      let states = counts.get(provider);
+      if (states === undefined) counts.set(provider, (states = { closed: 0, open: 0, half_open: 0 }));
+      states[health.state(nowMs)]++;
+    }
+    return counts;
   }
 
   /** A request goes to the target; the result is told how it ended, exactly once. */

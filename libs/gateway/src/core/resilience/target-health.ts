@@ -8,6 +8,8 @@ export type TargetVerdict =
   /** Nothing can be said: the client left, or the fault was ours. */
   | { readonly kind: 'unknown' };
 
+export type BreakerState = 'closed' | 'open' | 'half_open';
+
 /** Below so many requests in the window a failure rate means nothing. */
 const MIN_REQUESTS = 20;
 const OPEN_AT_FAILURE_RATE = 0.5;
@@ -36,6 +38,12 @@ export class TargetHealth {
   private probing = false;
   private coolingUntil = 0;
   private running = 0;
+
+  /** What the breaker is. An open one whose pause is over waits for a request to try. */
+  state(nowMs: number): BreakerState {
+    if (!this.isOpen) return 'closed';
+    return nowMs >= this.openUntil ? 'half_open' : 'open';
+  }
 
   /** Requests may be sent now. */
   available(nowMs: number, maxConcurrent: number): boolean {

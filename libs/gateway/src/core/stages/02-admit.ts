@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type KeyStore, type ProviderCredential } from '@apex/auth';
-import { type ProviderRegistry, type Target } from '@apex/llm';
+import { type ProviderRegistry, type Route, type Target } from '@apex/llm';
 import { type Surface } from '@apex/usage';
 import { type Call, type Refusal } from '../call.js';
 import { scanTopLevel } from '../json/top-level.js';
@@ -39,7 +39,9 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
   if (!checked.ok) return deny(checked.refusal);
 
   const { call } = checked;
-  const candidates = candidatesFor(request, call, deps);
+  const route = deps.providers.route(call.model);
+  if (route === null) return deny(refusals.unknownModel(call.model), call);
+  const candidates = candidatesFor(request, call, route, deps.keys);
   if (!Array.isArray(candidates)) return deny(candidates, call);
   let { json } = checked;
   // Who reads the body anew must not be the first to find that it cannot be read.
@@ -47,7 +49,7 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
     json = parseObject(body);
     if (json === null) return deny(refusals.malformedJson(), call);
   }
-  return { ok: true, request: { ...request, body, json, call, candidates, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
+  return { ok: true, request: { ...request, body, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -75,10 +77,8 @@ function parseObject(body: Buffer): JsonObject | null {
 }
 
 /** Every place that can answer and that this customer has a key for; or why there is none. */
-function candidatesFor(request: Authenticated, call: Call, { providers, keys }: AdmitDeps): Candidate[] | Refusal {
+function candidatesFor(request: Authenticated, call: Call, route: Route, keys: KeyStore): Candidate[] | Refusal {
   const spec = surfaces[request.surface];
-  const route = providers.route(call.model);
-  if (route === null) return refusals.unknownModel(call.model);
   const candidates: Candidate[] = [];
   let refusal: Refusal | null = null;
   const add = (target: Target, weight: number, isFallback: boolean): void => {

@@ -1,14 +1,14 @@
 import { newId } from '@apex/common';
 import { type AttemptEnd, type PriceBook, type UpstreamClient, planRetry } from '@apex/llm';
-import { type TokenUsage, type UsageRecorder } from '@apex/usage';
+import { type UsageRecorder } from '@apex/usage';
 import { type Reply } from '../../ports/reply.js';
-import { Attempt, type AttemptResult } from '../attempt.js';
-import { type Refusal } from '../call.js';
+import { Attempt, type AttemptDeps, type AttemptOwner, type AttemptResult, NOT_SENT } from '../attempt.js';
 import { refusals } from '../refusals.js';
+import { type HedgeBudget } from '../resilience/hedge-budget.js';
 import { type TargetBoard } from '../resilience/target-board.js';
-import { type TargetVerdict } from '../resilience/target-health.js';
+import { Turn, takeTurn, takeTurnBeside } from '../turn.js';
 import { type Answer, type AttemptOutcome, type Candidate, type Decided, type Executed, type Upstream } from '../types.js';
-import { type EncodedCall } from '../wire/wire.js';
+import { upstreamHeaders } from '../upstream-headers.js';
 import { attributeOpen } from './05-attribute.js';
 
 export interface ExecuteLimits {
@@ -19,39 +19,37 @@ export interface ExecuteLimits {
   readonly maxResponseBytes: number;
 }
 
-export interface ExecuteDeps {
+export interface ExecuteDeps extends AttemptDeps {
   readonly upstream: Pick<UpstreamClient, 'call'>;
   readonly board: TargetBoard;
+  readonly hedges: HedgeBudget;
   readonly recorder: UsageRecorder;
   readonly prices: PriceBook;
   readonly limits: ExecuteLimits;
-  readonly now: () => number;
   readonly random: () => number;
   /** Runs something later; the result cancels it. */
   readonly after: (ms: number, run: () => void) => () => void;
-  readonly estimateUsage: (request: Decided, candidate: Candidate, answer: { json?: unknown; sse?: Buffer }) => Promise<TokenUsage | null>;
   /** Sends the head of a streamed answer. */
   readonly startStream: (request: Decided, reply: Reply, upstream: Upstream) => void;
-}
-
-/** The target whose turn it is. */
-interface Turn {
-  readonly candidate: Candidate;
-  readonly call: EncodedCall;
-  readonly release: (verdict: TargetVerdict, nowMs: number) => void;
-  attempts: number;
 }
 
 /**
  * Gets an answer: from the best target, from the next one where that may do better, from the same again where there is
  * no other, until there is no time or nobody who waits for it.
+ *
+ * Where the route says so, a call whose answer does not begin in time gets a rival, once: the next target is asked the
+ * same. The first good head decides between the two, or the first word that the request is wrong, and the other one is
+ * ended; one that merely fails leaves the field to the other.
  */
-export class Execution {
+export class Execution implements AttemptOwner {
+  /** In the order in which they began; those under way as the books would have them if this process died. */
   private readonly outcomes: AttemptOutcome[] = [];
-  private waiting: Candidate[];
-  private turn: Turn | null = null;
+  private readonly waiting: Candidate[];
   private attempt: Attempt | null = null;
-  private cancelWait: (() => void) | null = null;
+  private rival: Attempt | null = null;
+  private pause: { readonly turn: Turn; readonly cancel: () => void } | null = null;
+  private cancelHedge: (() => void) | null = null;
+  private hedged = false;
   private firstByteAt: number | null = null;
   private gone = false;
 
@@ -65,54 +63,68 @@ export class Execution {
   }
 
   start(): void {
-    this.reply.onGone(() => this.onClientGone());
-    const refusal = this.nextTurn();
-    if (refusal === null) return this.open();
     const { request, deps } = this;
-    const none = refusal === 'none' ? refusals.noneAvailable(deps.board.retryAfterSeconds(request.candidates, deps.now())) : refusal;
-    this.finish('denied', { kind: 'refusal', refusal: none, retryAfter: null }, none.code);
+    this.reply.onGone(() => this.onClientGone());
+    if (request.hedgeAfterMs !== null) deps.hedges.earn(request.call.model);
+    const turn = takeTurn(request, this.waiting, deps.board, deps.now());
+    if (turn instanceof Turn) return this.open(turn);
+    const refusal = turn ?? refusals.noneAvailable(deps.board.retryAfterSeconds(request.candidates, deps.now()));
+    this.finish('denied', { kind: 'refusal', refusal, retryAfter: null }, refusal.code, null);
   }
 
-  /**
-   * Takes the next target that can be asked for this. Null: there is one now. Else why there is none: nothing was left,
-   * or, where nothing else was tried, what the first one could not be asked for.
-   */
-  private nextTurn(): Refusal | 'none' | null {
-    let inexpressible: Refusal | null = null;
-    const { board, now } = this.deps;
-    for (let candidate = this.waiting.shift(); candidate !== undefined; candidate = this.waiting.shift()) {
-      if (!board.isAvailable(candidate, now())) continue;
-      const encoded = candidate.wire.encode(this.request, candidate.target);
-      if (encoded.ok) {
-        this.turn = { candidate, call: encoded.call, release: board.begin(candidate.target), attempts: 0 };
-        return null;
+  onAnswering(attempt: Attempt): void {
+    this.stopHedge();
+    if (this.rival !== null) this.endTheOther(attempt);
+  }
+
+  onStreamStart(upstream: Upstream): void {
+    this.firstByteAt = this.deps.now();
+    this.deps.startStream(this.request, this.reply, upstream);
+  }
+
+  onSettled(attempt: Attempt, result: AttemptResult): void {
+    const { turn } = attempt;
+    const now = this.deps.now();
+    this.outcomes[attempt.index] = result.outcome;
+    if (!this.isUnderWay(attempt)) return turn.end(result.verdict, now);
+    if (this.rival !== null) {
+      if (!this.isLastWord(turn, result)) {
+        this.attempt = attempt === this.rival ? this.attempt : this.rival;
+        this.rival = null;
+        return turn.end(result.verdict, now);
       }
-      inexpressible ??= encoded.refusal;
+      this.endTheOther(attempt);
     }
-    return inexpressible ?? 'none';
+    this.stopHedge();
+    this.attempt = null;
+    if (!this.gone && this.goesOn(turn, result)) return;
+    turn.end(result.verdict, now);
+    this.conclude(result);
+  }
+
+  /** Whether a target did its part and found fault with the request itself: alone, it would not be asked again, and nobody else. */
+  private isLastWord(turn: Turn, { verdict, elsewhere, retry }: AttemptResult): boolean {
+    return verdict.kind === 'healthy' && !elsewhere && (retry === null || this.delayBefore(turn, retry) === null);
+  }
+
+  private endTheOther(attempt: Attempt): void {
+    const other = attempt === this.rival ? this.attempt : this.rival;
+    this.attempt = attempt;
+    this.rival = null;
+    other?.abandon('outrun');
+  }
+
+  private isUnderWay(attempt: Attempt): boolean {
+    return attempt === this.attempt || attempt === this.rival;
   }
 
   /** The provider is called only once the books know that it will be. */
-  private open(): void {
-    const turn = this.turn!;
+  private open(turn: Turn): void {
+    const { request, outcomes, deps } = this;
     turn.attempts++;
-    const attempt = new Attempt(
-      newId(),
-      this.request,
-      turn.candidate,
-      turn.call.ignored,
-      this.reply,
-      {
-        now: this.deps.now,
-        maxResponseBytes: this.deps.limits.maxResponseBytes,
-        estimateUsage: this.deps.estimateUsage,
-        onStreamStart: (upstream) => {
-          this.firstByteAt = this.deps.now();
-          this.deps.startStream(this.request, this.reply, upstream);
-        },
-      },
-      (result) => this.onResult(turn, result),
-    );
+    const attempt = new Attempt(newId(), outcomes.length, turn, request, this.reply, deps, this);
+    if (this.attempt === null) this.attempt = attempt;
+    else this.rival = attempt;
     const opening: AttemptOutcome = {
       attemptId: attempt.id,
       target: turn.candidate.target,
@@ -125,25 +137,21 @@ export class Execution {
       usage: null,
       usageSource: 'unknown',
     };
-    this.deps.recorder.open(attributeOpen(this.request, this.outcomes, opening, this.deps.prices), (error) => {
-      const never: AttemptOutcome = { ...opening, status: 'failed', usageSource: 'none', endedAt: this.deps.now(), errorCode: 'not_sent' };
-      if (error !== undefined) {
-        this.outcomes.push(never);
-        return this.finish('failed', { kind: 'refusal', refusal: refusals.recordingUnavailable(), retryAfter: null }, 'recording_unavailable');
-      }
-      if (this.gone) {
-        this.outcomes.push(never);
-        return this.finish('aborted', { kind: 'nobody' }, 'client_closed_request');
-      }
-      this.send(turn, attempt);
+    const entry = attributeOpen(request, outcomes, opening, deps.prices);
+    outcomes.push(opening);
+    deps.recorder.open(entry, (error) => {
+      // It was outrun, or the client left, before it could be sent: it is over already.
+      if (!this.isUnderWay(attempt)) return;
+      if (error === undefined) this.send(attempt);
+      else attempt.notSent({ kind: 'refusal', refusal: refusals.recordingUnavailable(), retryAfter: null });
     });
   }
 
-  private send({ candidate, call }: Turn, attempt: Attempt): void {
+  private send(attempt: Attempt): void {
     const { request, deps } = this;
+    const { candidate, call } = attempt.turn;
     const { provider } = candidate.target;
     const left = Math.max(1, request.deadlineAt - deps.now());
-    this.attempt = attempt;
     attempt.drivenBy(
       deps.upstream.call(
         {
@@ -158,34 +166,53 @@ export class Execution {
         attempt,
       ),
     );
+    if (request.hedgeAfterMs !== null) this.hedgeAfter(request.hedgeAfterMs);
   }
 
-  private onResult(turn: Turn, result: AttemptResult): void {
-    const { outcome, answer } = result;
-    this.attempt = null;
-    this.outcomes.push(outcome);
-    if (!this.gone && this.goesOn(turn, result)) return;
-    this.release(result.verdict);
-    this.finish(outcome.status, answer, outcome.errorCode);
+  private hedgeAfter(ms: number): void {
+    const { deps, request } = this;
+    if (this.hedged || this.waiting.length === 0 || deps.now() + ms >= request.deadlineAt) return;
+    this.cancelHedge = deps.after(ms, () => {
+      this.cancelHedge = null;
+      this.hedge();
+    });
+  }
+
+  private hedge(): void {
+    const { deps, request } = this;
+    const { model } = request.call;
+    const now = deps.now();
+    if (now >= request.deadlineAt || !deps.hedges.allows(model)) return;
+    const turn = takeTurnBeside(request, this.waiting, deps.board, now);
+    if (turn === null) return;
+    deps.hedges.spend(model);
+    this.hedged = true;
+    this.open(turn);
+  }
+
+  private stopHedge(): void {
+    if (this.cancelHedge === null) return;
+    this.cancelHedge();
+    this.cancelHedge = null;
   }
 
   /** Another target at once, or the same one after a while; false: this answer is the last. */
   private goesOn(turn: Turn, { retry, elsewhere, verdict }: AttemptResult): boolean {
     const { deps, request } = this;
     if (elsewhere && this.waiting.length > 0 && deps.now() < request.deadlineAt) {
-      this.release(verdict);
-      if (this.nextTurn() === null) {
-        this.open();
-        return true;
-      }
-      return false;
+      turn.end(verdict, deps.now());
+      const next = takeTurn(request, this.waiting, deps.board, deps.now());
+      if (!(next instanceof Turn)) return false;
+      this.open(next);
+      return true;
     }
     const delayMs = retry === null ? null : this.delayBefore(turn, retry);
     if (delayMs === null) return false;
-    this.cancelWait = deps.after(delayMs, () => {
-      this.cancelWait = null;
-      this.open();
+    const cancel = deps.after(delayMs, () => {
+      this.pause = null;
+      this.open(turn);
     });
+    this.pause = { turn, cancel };
     return true;
   }
 
@@ -204,21 +231,26 @@ export class Execution {
 
   private onClientGone(): void {
     this.gone = true;
-    this.attempt?.abandon();
-    if (this.cancelWait !== null) {
-      this.cancelWait();
-      this.cancelWait = null;
-      this.finish('aborted', { kind: 'nobody' }, 'client_closed_request');
+    this.stopHedge();
+    const { pause } = this;
+    if (pause !== null) {
+      this.pause = null;
+      pause.cancel();
+      pause.turn.end({ kind: 'unknown' }, this.deps.now());
+      return this.finish('aborted', { kind: 'nobody' }, 'client_closed_request', pause.turn.candidate);
     }
+    this.rival?.abandon('client_left');
+    this.attempt?.abandon('client_left');
   }
 
-  private release(verdict: TargetVerdict): void {
-    this.turn?.release(verdict, this.deps.now());
-    this.turn = null;
+  /** This attempt's answer is the request's. */
+  private conclude({ outcome, answer }: AttemptResult): void {
+    if (answer.kind === 'nobody') this.finish('aborted', answer, 'client_closed_request', outcome);
+    else if (answer.kind === 'refusal' && outcome.errorCode === NOT_SENT) this.finish('failed', answer, answer.refusal.code, outcome);
+    else this.finish(outcome.status, answer, outcome.errorCode, outcome);
   }
 
-  private finish(last: Executed['status'], answer: Answer, errorCode: string | null): void {
-    this.release({ kind: 'unknown' });
+  private finish(status: Executed['status'], answer: Answer, errorCode: string | null, by: Pick<Candidate, 'target'> | null): void {
     // One attempt whose bill is unknown makes the request's bill unknown, whatever the client got.
     const unsure = this.outcomes.some((attempt) => attempt.usageSource === 'unknown');
     const endedAt = this.deps.now();
@@ -226,7 +258,8 @@ export class Execution {
       {
         request: this.request,
         attempts: this.outcomes,
-        status: unsure && last !== 'aborted' ? 'interrupted' : last,
+        target: by === null ? null : by.target,
+        status: unsure && status !== 'aborted' ? 'interrupted' : status,
         httpStatus: answeredStatus(answer),
         errorCode,
         firstByteAt: this.firstByteAt ?? (answer.kind === 'whole' ? endedAt : null),
@@ -250,23 +283,4 @@ function answeredStatus(answer: Answer): number {
       // nginx' "client closed request"; no such status ever goes over the wire.
       return 499;
   }
-}
-
-function upstreamHeaders(request: Decided, { target, credential, wire }: Candidate, attemptId: string): Record<string, string> {
-  const { kind, keyless } = target.provider;
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    accept: request.call.stream ? 'text/event-stream' : 'application/json',
-    ...(keyless && credential.apiKey === '' ? {} : kind.headers(credential.apiKey)),
-    // OpenAI logs it with the request; it is how a provider's usage export is matched with ours.
-    'x-client-request-id': attemptId,
-    'user-agent': 'netra-apex',
-  };
-  if (credential.owner === 'customer' && wire.passthrough) {
-    for (const name of kind.passedHeaders) {
-      const value = request.headers[name];
-      if (typeof value === 'string') headers[name] = value;
-    }
-  }
-  return headers;
 }

@@ -15,7 +15,7 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
   const attempts: AttemptRow[] = [];
   for (const attempt of executed.attempts) attempts.push(attemptRow(request, attempt, attempts.length + 1, prices));
   const record = recordRow(request, attempts, {
-    target: executed.attempts.at(-1)?.target ?? null,
+    target: executed.target,
     call: request.call,
     status: executed.status,
     httpStatus: executed.httpStatus,
@@ -23,7 +23,7 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
     firstByteMs: executed.firstByteAt === null ? null : executed.firstByteAt - request.receivedAt,
     durationMs: executed.endedAt - request.receivedAt,
   });
-  return { record, attempts };
+  return { record, attempts, trace: request.trace };
 }
 
 /** The record of a request that Apex refused itself. */
@@ -37,7 +37,7 @@ export function attributeDenied(denied: Denied, endedAt: number): Attributed {
     firstByteMs: null,
     durationMs: endedAt - denied.receivedAt,
   });
-  return { record, attempts: [] };
+  return { record, attempts: [], trace: denied.trace };
 }
 
 /** What the books would say if this process died during the attempt that is about to start. */
@@ -60,7 +60,7 @@ export function attributeOpen(request: Decided, before: readonly AttemptOutcome[
 type Known = Pick<Decided, 'requestId' | 'key' | 'labels' | 'surface' | 'path' | 'receivedAt' | 'cohort' | 'reason'>;
 
 interface Ending {
-  /** The last one that was asked. */
+  /** Whose answer it was; of a request that is under way: the last one that was asked. */
   readonly target: Target | null;
   readonly call: Call | null;
   readonly status: UsageRecordRow['status'];

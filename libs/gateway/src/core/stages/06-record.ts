@@ -8,5 +8,5 @@ import { type Attributed } from '../types.js';
  */
 export function record(attributed: Attributed, recorder: UsageRecorder, observer: RequestObserver, done: (error?: Error) => void): void {
   recorder.close(attributed.record, attributed.attempts, done);
-  observer.observe(attributed.record);
+  observer.observe(attributed.record, attributed.attempts, attributed.trace);
 }
