@@ -61,7 +61,7 @@ async function run(name: string, recorder: UsageRecorder): Promise<void> {
     board: new TargetBoard(),
     recorder,
     prices: new GenaiPriceBook(),
-    observer: { observe: () => undefined },
+    observer: { begin: () => null, observe: () => undefined },
     idempotency: new MemoryIdempotencyStore(() => Date.now()),
     estimateUsage: () => Promise.resolve(null),
     now: () => Date.now(),
@@ -81,7 +81,7 @@ async function run(name: string, recorder: UsageRecorder): Promise<void> {
       const next = (): void => {
         if (started++ >= requests) return;
         pipeline.handle(
-          { requestId: newId(), receivedAt: Date.now(), path: 'gateway', surface: 'chat.completions', headers },
+          { requestId: newId(), receivedAt: Date.now(), path: 'gateway', surface: 'chat.completions', headers, trace: null },
           { read: (done) => done({ kind: 'body', body }), discard: () => undefined },
           {
             gone: false,

@@ -1,4 +1,4 @@
-import { envInt } from '@apex/common';
+import { envBoolean, envInt } from '@apex/common';
 import { z } from 'zod';
 
 const MiB = 1024 * 1024;
@@ -19,6 +19,8 @@ export const gatewayConfigSchema = z.object({
   APEX_MAX_ATTEMPTS: envInt.default(3),
   /** Requests under way at once in one process; more are shed with 503. */
   APEX_MAX_IN_FLIGHT: envInt.default(4_096),
+  /** Off: all requests go through node:http, for a diagnosis. */
+  APEX_FAST_LANE: envBoolean.default(true),
 });
 
 export type GatewayConfig = z.infer<typeof gatewayConfigSchema>;

@@ -50,9 +50,10 @@ export class GatewayModule {
             return shared === null ? local : new CombinedIdempotencyStore(local, shared);
           },
         },
+        { provide: TargetBoard, useFactory: () => new TargetBoard() },
         {
           provide: Pipeline,
-          inject: [KeyStore, ProviderRegistry, TrafficRouter, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, Clock],
+          inject: [KeyStore, ProviderRegistry, TrafficRouter, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, TargetBoard, Clock],
           useFactory: (
             keys: KeyStore,
             providers: ProviderRegistry,
@@ -62,6 +63,7 @@ export class GatewayModule {
             prices: PriceBook,
             observer: RequestObserver,
             idempotency: IdempotencyStore,
+            board: TargetBoard,
             clock: Clock,
           ) => {
             const log = new Logger('Gateway');
@@ -70,7 +72,7 @@ export class GatewayModule {
               providers,
               traffic,
               upstream,
-              board: new TargetBoard(),
+              board,
               recorder,
               prices,
               observer,
@@ -90,7 +92,7 @@ export class GatewayModule {
               },
               requestTimeoutMs: config.APEX_REQUEST_TIMEOUT_MS,
               maxInFlight: config.APEX_MAX_IN_FLIGHT,
-              onDefect: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+              onDefect: (error, { requestId, trace }) => log.error({ err: error, requestId, ...(trace === null ? {} : { traceId: trace.traceId }) }),
             });
           },
         },
@@ -101,12 +103,12 @@ export class GatewayModule {
         },
         {
           provide: DataPlane,
-          inject: [Pipeline, KeyStore, ModelCatalogue, Clock],
-          useFactory: (pipeline: Pipeline, keys: KeyStore, models: ModelCatalogue, clock: Clock) =>
-            new DataPlane({ pipeline, keys, models, clock, maxBodyBytes: config.APEX_MAX_BODY_BYTES }),
+          inject: [Pipeline, KeyStore, ModelCatalogue, RequestObserver, Clock],
+          useFactory: (pipeline: Pipeline, keys: KeyStore, models: ModelCatalogue, observer: RequestObserver, clock: Clock) =>
+            new DataPlane({ pipeline, keys, models, observer, clock, maxBodyBytes: config.APEX_MAX_BODY_BYTES, fastLane: config.APEX_FAST_LANE }),
         },
       ],
-      exports: [DataPlane, Pipeline],
+      exports: [DataPlane, Pipeline, TargetBoard],
     };
   }
 }

@@ -1,6 +1,7 @@
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
 import { type Uuid } from '@apex/common';
 import { type UpstreamControl, type UpstreamEvents, type UpstreamFailure, type UpstreamRequest, GenaiPriceBook, ProviderRegistry, llmConfig, llmEnvSchema } from '@apex/llm';
+import { type RequestTrace } from '@apex/telemetry';
 import { type AttemptRow, type OpenEntry, type Surface, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { type BodyOutcome, type BodyReader } from '../ports/body-reader.js';
 import { IdempotencyStore } from '../ports/idempotency-store.js';
@@ -186,7 +187,7 @@ export interface World {
   now: number;
   /** Waits that were begun; running one moves the clock to its end. */
   readonly waits: { ms: number; run: () => void }[];
-  ask(body: unknown, options?: { headers?: Record<string, string>; path?: 'gateway' | 'direct'; surface?: Surface; outcome?: BodyOutcome; reply?: FakeReply; requestId?: Uuid }): FakeReply;
+  ask(body: unknown, options?: { headers?: Record<string, string>; path?: 'gateway' | 'direct'; surface?: Surface; outcome?: BodyOutcome; reply?: FakeReply; requestId?: Uuid; trace?: RequestTrace }): FakeReply;
   settled(): Promise<void>;
 }
 
@@ -213,7 +214,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       upstream,
       recorder,
       prices: new GenaiPriceBook(),
-      observer: { observe: () => undefined },
+      observer: { begin: () => null, observe: () => undefined },
       idempotency: new NoKeyExpected(),
       estimateUsage: () => Promise.resolve(null),
       now: () => world.now,
@@ -238,6 +239,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
         path: options.path ?? 'gateway',
         surface: options.surface ?? 'chat.completions',
         headers: { authorization: 'Bearer apex_good', 'content-type': 'application/json', ...options.headers },
+        trace: options.trace ?? null,
       };
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
       const reader: BodyReader = { read: (done) => done(options.outcome ?? { kind: 'body', body: bytes }), discard: () => log.push('discard') };

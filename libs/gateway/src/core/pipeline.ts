@@ -9,6 +9,7 @@ import { isComplete } from './idempotency/kept-answer.js';
 import { type KeyUse, keyUse } from './idempotency/key-use.js';
 import { OnceReply } from './idempotency/once-reply.js';
 import { refusals } from './refusals.js';
+import { HedgeBudget } from './resilience/hedge-budget.js';
 import { authenticate } from './stages/01-authenticate.js';
 import { admit } from './stages/02-admit.js';
 import { assignCohort, decide } from './stages/03-decide.js';
@@ -19,7 +20,7 @@ import { replay, respond, sendRefusal, startStream } from './stages/07-respond.j
 import { type Call, type Refusal } from './call.js';
 import { type Admitted, type Authenticated, type Cohort, type Received } from './types.js';
 
-export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
+export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream' | 'hedges'> {
   readonly keys: KeyStore;
   readonly providers: ProviderRegistry;
   readonly traffic: TrafficRouter;
@@ -27,8 +28,8 @@ export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream'> {
   readonly idempotency: IdempotencyStore;
   readonly requestTimeoutMs: number;
   readonly maxInFlight: number;
-  /** Told of an error that should not be possible. */
-  readonly onDefect: (error: unknown) => void;
+  /** Told of an error that should not be possible, and in which request. */
+  readonly onDefect: (error: unknown, request: Received) => void;
 }
 
 /** One request's journey, stage by stage. The only file that knows all stages. */
@@ -41,7 +42,7 @@ export class Pipeline {
   private readonly executeDeps: ExecuteDeps;
 
   constructor(private readonly deps: PipelineDeps) {
-    this.executeDeps = { ...deps, startStream };
+    this.executeDeps = { ...deps, startStream, hedges: new HedgeBudget() };
   }
 
   handle(received: Received, body: BodyReader, reply: Reply): void {
@@ -91,15 +92,15 @@ export class Pipeline {
     if (header === undefined) return this.run(admitted.request, reply, null);
     const use = keyUse(admitted.request, header);
     if (use === null) return this.deny(request, refusals.invalidHeader('idempotency-key', '1 to 255 printable ASCII characters'), admitted.request.call, reply);
-    void this.claim(use).then((claim) => this.guarded(request, reply, () => this.serveOnce(admitted.request, claim, reply)));
+    void this.claim(use, admitted.request).then((claim) => this.guarded(request, reply, () => this.serveOnce(admitted.request, claim, reply)));
   }
 
   /** A store that breaks its promise costs the key's protection, never the request. */
-  private async claim(use: KeyUse): Promise<Claim> {
+  private async claim(use: KeyUse, request: Received): Promise<Claim> {
     try {
       return await this.deps.idempotency.claim(use);
     } catch (error) {
-      this.deps.onDefect(error);
+      this.deps.onDefect(error, request);
       return { kind: 'reserved', lease: { keep: () => undefined, release: () => undefined } };
     }
   }
@@ -153,7 +154,7 @@ export class Pipeline {
     try {
       run();
     } catch (error) {
-      this.deps.onDefect(error);
+      this.deps.onDefect(error, request);
       this.deny(request, refusals.internal(), null, reply);
     }
   }
@@ -163,7 +164,7 @@ export class Pipeline {
     try {
       send();
     } catch (error) {
-      this.deps.onDefect(error);
+      this.deps.onDefect(error, request);
       sendRefusal(refusals.internal(), request, cohort, reply);
     } finally {
       this.inFlight--;
