@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { type Apex, PROVIDER_KEY, startApex } from './support/apex.js';
 import { type Books, openBooks } from './support/books.js';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { type RawAnswer, sendRaw } from './support/raw.js';
 
 const MiB = 1024 * 1024;

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startOwnPostgres } from '../support/postgres.js';
 import { startOwnRedis } from '../support/redis.js';
 import { type Apex, type ApexOptions, startApex } from './support/apex.js';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { expectExactBooks } from './support/exactness.js';
 import { Load } from './support/load.js';
 

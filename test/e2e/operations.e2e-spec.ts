@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type RunningSimulator, startSimulator } from '@apex/simulator';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type Answer, type Apex, PROVIDER_KEY, startApex } from './support/apex.js';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/eventually.js';
 import { type UsageAnswer } from './support/exactness.js';
 import { failureOf } from './support/failure-of.js';
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Bus } from '@apex/queue';
 import { DataSource } from 'typeorm';
+import { type GroupState, ProcessGroup } from './process-group.js';
 
 export interface Check {
   readonly status: 'up' | 'down' | 'absent';
@@ -11,6 +12,8 @@ export interface Health {
   readonly status: 'ok' | 'degraded';
   readonly uptimeSeconds: number;
   readonly checks: Readonly<Record<string, Check>>;
+  /** The processes behind this port, and which of them (`worker`, from 1) answers. */
+  readonly processes: GroupState & { readonly worker: number };
 }
 
 export const REDIS_NOTE = Symbol('REDIS_NOTE');
@@ -18,7 +21,10 @@ export const REDIS_NOTE = Symbol('REDIS_NOTE');
 /** How long a store may take to say that it is there. */
 const PATIENCE_MS = 1_000;
 
-/** Says what is up. A gateway without its stores is `degraded`, not dead: known keys go on, usage waits in the journal. */
+/**
+ * Says what is up. A gateway without its stores, or without some of its processes, is `degraded`, not dead: known keys
+ * go on, usage waits in the journal.
+ */
 @Injectable()
 export class HealthService {
   private traffic = false;
@@ -27,6 +33,7 @@ export class HealthService {
     private readonly dataSource: DataSource,
     private readonly bus: Bus,
     @Inject(REDIS_NOTE) private readonly redisNote: { readonly note: string | null },
+    private readonly group: ProcessGroup,
   ) {}
 
   get takesTraffic(): boolean {
@@ -40,8 +47,9 @@ export class HealthService {
   async check(): Promise<Health> {
     const postgres = await this.postgres();
     const redis: Check = this.bus.connected === null ? { status: 'absent', ...(this.redisNote.note === null ? {} : { note: this.redisNote.note }) } : { status: this.bus.connected ? 'up' : 'down' };
-    const ok = postgres.status === 'up' && redis.status === 'up';
-    return { status: ok ? 'ok' : 'degraded', uptimeSeconds: Math.floor(process.uptime()), checks: { postgres, redis } };
+    const processes = { worker: this.group.worker, ...this.group.state() };
+    const ok = postgres.status === 'up' && redis.status === 'up' && processes.serving === processes.configured;
+    return { status: ok ? 'ok' : 'degraded', uptimeSeconds: Math.floor(process.uptime()), checks: { postgres, redis }, processes };
   }
 
   private async postgres(): Promise<Check> {

@@ -1,10 +1,8 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { acquireLock, LockedError, type FileLock } from '@apex/database';
 import { isPortFree } from '@apex/host';
-import { type ApiOptions } from '../../api/src/api.config.js';
 import { Failure } from './failure.js';
+import { type Application, loadApplication } from './start/application.js';
 import { greeting } from './start/greeting.js';
+import { lockHome } from './start/home.js';
 import { startSimulator } from './start/simulator.js';
 import { readStartConfig, type StartConfig } from './start/start.config.js';
 import { listenForStop, type StopRequest } from './start/stop-request.js';
@@ -26,9 +24,9 @@ export async function start(): Promise<number> {
   const closers: Closers = [];
   try {
     await checkPort(config);
-    await bringUp(config, closers, stop, since);
+    const application = await bringUp(config, closers, stop, since);
     // A defect that nobody caught leaves the process in an unknown state: it ends, in order.
-    const why = await Promise.race([stop.asked, uncaught()]);
+    const why = await Promise.race([stop.asked, uncaught(), application.failed]);
     note(`stopping (${why})`);
     return 0;
   } finally {
@@ -40,43 +38,21 @@ export async function start(): Promise<number> {
 }
 
 /** Stores and provider side by side, then schema and API; looks between the steps whether it is still wanted. */
-async function bringUp(config: StartConfig, closers: Closers, stop: StopRequest, since: number): Promise<void> {
+async function bringUp(config: StartConfig, closers: Closers, stop: StopRequest, since: number): Promise<Application> {
   const opening = together(closers, [openPostgres(config), openRedis(config), openProvider(config)]);
   // Loading the application takes about as long as the stores' start, and most of that is waiting.
-  const loading = loadApplication(config.role);
-  loading.catch(() => undefined);
-  const [postgres, redis, simulator] = await step('stores', () => opening);
-  if (stop.pending) return;
+  const application = await loadApplication(config);
+  // Behind the stores among the closers, so that it ends before they do.
+  const [postgres, redis, simulator] = await step('stores', () => opening).finally(() => closers.push(() => application.close()));
+  if (stop.pending) return application;
   await step('migrations', () => migrate(postgres.url));
-  if (stop.pending) return;
-  const { port, host, home, role } = config;
-  const startApplication = await loading;
-  const application = await step('Apex', () =>
-    startApplication({
-      port,
-      host,
-      home,
-      role,
-      databaseUrl: postgres.url,
-      redis: { url: redis.url, note: redis.note },
-      simulatorUrl: simulator.url,
-      env: process.env,
-    }),
-  );
-  closers.push(() => application.close());
-  if (stop.pending) return;
+  if (stop.pending) return application;
+  const { port, host, home, role, workers, demo } = config;
+  const baseUrl = await step('Apex', () => application.start({ port, host, home, role, databaseUrl: postgres.url, redis: { url: redis.url, note: redis.note }, simulatorUrl: simulator.url, demo }));
+  if (stop.pending) return application;
   const seconds = (performance.now() - since) / 1000;
-  console.log(greeting({ baseUrl: application.baseUrl, home, role, simulated: simulator.url !== null, hasRedis: redis.url !== null, seconds }));
-}
-
-interface Application {
-  readonly baseUrl: string;
-  close(): Promise<void>;
-}
-
-async function loadApplication(role: StartConfig['role']): Promise<(options: ApiOptions) => Promise<Application>> {
-  if (role === 'worker') return (await import('../../worker/src/start-worker.js')).startWorker;
-  return (await import('../../api/src/start-api.js')).startApi;
+  console.log(greeting({ baseUrl, home, role, workers, demo, simulated: simulator.url !== null, hasRedis: redis.url !== null, seconds }));
+  return application;
 }
 
 const openProvider = (config: StartConfig): Promise<Store<string | null>> => (config.simulate && config.role !== 'worker' ? startSimulator() : nothing);
@@ -104,16 +80,6 @@ async function bringDown(closers: Closers): Promise<void> {
       console.error(error);
       process.exitCode = 1;
     }
-  }
-}
-
-async function lockHome(home: string): Promise<FileLock> {
-  try {
-    mkdirSync(home, { recursive: true });
-    return await acquireLock(join(home, 'lock'));
-  } catch (error) {
-    if (error instanceof LockedError) throw new Failure(`Apex already runs on ${home} (process ${error.pid}). Stop it, or give this one a home of its own: APEX_HOME=.apex-2 PORT=0 npm start`);
-    throw new Failure(`APEX_HOME ${home} cannot be used: ${(error as Error).message}`);
   }
 }
 

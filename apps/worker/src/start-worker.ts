@@ -19,7 +19,7 @@ export async function startWorker(options: ApiOptions): Promise<RunningWorker> {
   const logger = new NestLogger(createLogger({ level: config.process.APEX_LOG_LEVEL }));
   const app = await NestFactory.create(WorkerModule.forRoot(options, config), { logger, abortOnError: false });
   await app.listen(options.port, options.host);
-  registerGauges(app.get(GatewayMetrics), app.get(RecordingService));
+  registerGauges(app.get(GatewayMetrics), { recording: app.get(RecordingService), home: options.home });
   app.get(HealthService).setTakesTraffic(true);
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   return {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../../../test/support/program.js';
-import { acquireLock, LockedError } from './file-lock.js';
+import { acquireLock, lockHolder, LockedError } from './file-lock.js';
 
 const HOLD = `
   const { acquireLock } = await importSource('libs/host/src/index.ts');
@@ -34,6 +34,18 @@ describe('acquireLock', () => {
     await holder.exited;
     (await acquireLock(path)).release();
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('tells who holds it, as long as that one lives', async () => {
+    expect(lockHolder(path)).toBeNull();
+    const holder = runProgram(HOLD, [path]);
+    expect(await holder.line()).toBe('held');
+    expect(lockHolder(path)).toBe(holder.child.pid);
+    holder.child.kill('SIGKILL');
+    await holder.exited;
+    expect(lockHolder(path)).toBeNull();
+    writeFileSync(path, '');
+    expect(lockHolder(path)).toBeNull();
   });
 
   it('does not take a process that was given the pid later for the holder', async () => {

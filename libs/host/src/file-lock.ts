@@ -38,6 +38,12 @@ export async function acquireLock(path: string): Promise<FileLock> {
   return acquire(path, 0);
 }
 
+/** The process, this one included, that holds the lock which the file `path` stands for; null when nobody alive does. */
+export function lockHolder(path: string): number | null {
+  const holder = readHolder(path);
+  return typeof holder === 'object' && isAlive(holder) ? holder.pid : null;
+}
+
 async function acquire(path: string, depth: number): Promise<FileLock> {
   const own: Holder = { pid: process.pid, start: processStart(process.pid) ?? '', token: randomBytes(12).toString('hex') };
   const draft = `${path}.${own.token}`;

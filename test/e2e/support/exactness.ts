@@ -3,7 +3,7 @@ import { type AttemptRow, NO_TOKENS } from '@apex/usage';
 import { type Apex } from './apex.js';
 import { addTokens, type AuditFindings, auditBooks, costBilled, tokensBilled } from './audit-of-books.js';
 import { type Books, openBooks } from './books.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../../support/eventually.js';
 import { type Sent } from './load.js';
 
 /** How long records may take into the tables once traffic has ended. */

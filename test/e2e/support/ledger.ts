@@ -1,5 +1,5 @@
 import { type LedgerEntry, type RunningSimulator } from '@apex/simulator';
-import { eventually } from './eventually.js';
+import { eventually } from '../../support/eventually.js';
 
 /** The rows that the provider wrote while `work` ran, once every attempt has ended. */
 export async function ledgerOf(simulator: RunningSimulator, work: () => Promise<unknown>): Promise<readonly LedgerEntry[]> {

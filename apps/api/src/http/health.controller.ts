@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { Public } from '@apex/auth';
 import { GatewayMetrics } from '@apex/telemetry';
 import { type Health, HealthService } from '../health.service.js';
+import { ProcessGroup } from '../process-group.js';
 import { ZodResponse } from './support/zod-response.js';
 
 const checkSchema = z.object({ status: z.enum(['up', 'down', 'absent']), note: z.string().optional() });
-const healthSchema = z.object({ status: z.enum(['ok', 'degraded']), uptimeSeconds: z.number(), checks: z.record(z.string(), checkSchema) });
+const processesSchema = z.object({ worker: z.int(), configured: z.int(), serving: z.int(), failing: z.int(), restarts: z.int() });
+const healthSchema = z.object({ status: z.enum(['ok', 'degraded']), uptimeSeconds: z.number(), checks: z.record(z.string(), checkSchema), processes: processesSchema });
 
 @ApiTags('operations')
 @Controller()
@@ -17,6 +19,7 @@ export class HealthController {
   constructor(
     private readonly health: HealthService,
     private readonly metrics: GatewayMetrics,
+    private readonly group: ProcessGroup,
   ) {}
 
   /** Is the process alive, and what of the world around it is. Always 200: a store that is away does not stop requests. */
@@ -37,7 +40,7 @@ export class HealthController {
   @Get('metrics')
   @Header('cache-control', 'no-store')
   async scrape(@Res() response: Response): Promise<void> {
-    const { contentType, body } = await this.metrics.render();
+    const { contentType, body } = await this.group.render(this.metrics);
     response.type(contentType).send(body);
   }
 }

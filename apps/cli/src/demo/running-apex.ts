@@ -21,7 +21,7 @@ export async function useApex(): Promise<Apex> {
   if (running !== null && (await answers(running.baseUrl))) return { ...running, stop: () => Promise.resolve() };
   const stop = await startApex();
   const credentials = readCredentials(home);
-  if (credentials === null) throw new Failure(`Apex started, and left no credentials in ${home}.`);
+  if (credentials === null) throw new Failure(`Apex started, and left no credentials in ${home}: APEX_DEMO=on makes them.`);
   return { ...credentials, stop };
 }
 

@@ -1,5 +1,6 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { parseEnv } from '@apex/common';
+import { envBoolean, parseEnv } from '@apex/common';
 import { z } from 'zod';
 
 const startEnvSchema = z.object({
@@ -13,6 +14,10 @@ const startEnvSchema = z.object({
   APEX_HOST: z.string().default('127.0.0.1'),
   APEX_HOME: z.string().default('.apex'),
   APEX_CACHE: z.string().default('.cache'),
+  APEX_WORKERS: z
+    .union([z.literal('auto').transform(() => availableParallelism()), z.string().regex(/^[1-9]\d?$/).transform(Number)], 'a number from 1 to 99, or auto: one for each processor')
+    .default(1),
+  APEX_DEMO: envBoolean.optional(),
   APEX_ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'a URL that starts with postgres://').optional(),
   REDIS_URL: z.string().regex(/^rediss?:\/\//, 'a URL that starts with redis:// or rediss://').optional(),
@@ -33,6 +38,10 @@ export interface StartConfig {
   /** Where a Redis that had to be fetched is kept; absolute. */
   readonly cacheDir: string;
   readonly role: 'all' | 'api' | 'worker';
+  /** Data-plane processes behind the one port; 1: this process is all. The background worker has no data plane and is always one. */
+  readonly workers: number;
+  /** Whether there is a demo customer, with credentials in `home`; unless told otherwise, not in production. */
+  readonly demo: boolean;
   /** null: the embedded one. */
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
@@ -53,6 +62,8 @@ export function readStartConfig(env: NodeJS.ProcessEnv): StartConfig {
     home: resolve(parsed.APEX_HOME),
     cacheDir: resolve(parsed.APEX_CACHE),
     role: parsed.APEX_ROLE,
+    workers: parsed.APEX_ROLE === 'worker' ? 1 : parsed.APEX_WORKERS,
+    demo: parsed.APEX_DEMO ?? parsed.NODE_ENV !== 'production',
     databaseUrl: parsed.DATABASE_URL ?? null,
     redisUrl: parsed.REDIS_URL ?? null,
     simulate: parsed.NODE_ENV !== 'production' && PROVIDER_VARIABLES.every((name) => parsed[name] === undefined),

@@ -34,7 +34,7 @@ export async function openRedis(config: StartConfig): Promise<Store<string | nul
 
 /** Brings the schema up to date; several processes may do so at once. */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const dataSource = createDataSource({ url: databaseUrl, entities: [], migrations, poolSize: 2, applicationName: 'apex-migrations' });
+  const dataSource = createDataSource({ url: databaseUrl, entities: [], migrations, poolSize: 2, applicationName: 'apex-migrations', statementTimeoutMs: 0 });
   try {
     await dataSource.initialize();
   } catch (error) {
