@@ -18,7 +18,7 @@ describe('a process that is killed while it records', () => {
     database = await createTestDatabase();
   });
   beforeEach(async () => {
-    await database.dataSource.query('truncate usage_records, attempts');
+    await database.empty('usage_records', 'attempts');
     home = new TemporaryHome();
   });
   afterEach(() => home.remove());

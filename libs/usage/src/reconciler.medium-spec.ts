@@ -21,7 +21,7 @@ describe('reconciliation', () => {
     reconciler = new Reconciler(database.dataSource, async () => void flushes++);
   });
   afterAll(() => database.drop());
-  beforeEach(() => database.dataSource.query('truncate usage_records, attempts, usage_adjustments, reconciliations'));
+  beforeEach(() => database.empty('usage_records', 'attempts', 'usage_adjustments', 'reconciliations'));
 
   const price: ReconcileInput['price'] = (provider, model, usage, atMs) => {
     expect([provider, new Date(atMs).toISOString()]).toEqual(['openai', STARTED_AT]);
@@ -68,7 +68,7 @@ describe('reconciliation', () => {
       exported(final),
     ];
     expect((await reconcile([])).counts).toMatchObject({ rows: 0, stillUnknown: 4 });
-    await database.dataSource.query('truncate reconciliations');
+    await database.empty('reconciliations');
     const before = flushes;
     const report = await reconcile(rows);
     expect(flushes).toBe(before + 1);

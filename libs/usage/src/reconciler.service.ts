@@ -13,6 +13,8 @@ export interface ReconcileInput {
   readonly to?: Date | undefined;
   /** What an attempt costs at `atMs`, its request's start: the same function that priced the other records. */
   readonly price: (provider: string, model: string, usage: TokenUsage, atMs: number) => ReconciledPrice;
+  /** Writes what belongs to it, such as an audit entry, in the same transaction, last. */
+  readonly alongside?: (report: ReconcileReport, transaction: EntityManager) => Promise<void>;
 }
 
 export interface ReconcileCounts {
@@ -113,7 +115,9 @@ export class Reconciler {
     return this.dataSource.transaction(async (transaction) => {
       // One at a time, so that each sees the adjustments of the one before.
       await transaction.query(`select pg_advisory_xact_lock(hashtext('apex:reconcile'))`);
-      return new Reconciliation(input, transaction).run();
+      const report = await new Reconciliation(input, transaction).run();
+      await input.alongside?.(report, transaction);
+      return report;
     });
   }
 }

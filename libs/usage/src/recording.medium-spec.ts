@@ -1,7 +1,8 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.js';
+import { until } from '../../../test/support/eventually.js';
 import { close, journalled, open } from '../test/journal-files.js';
 import { attemptRow, closedRequest, openEntry, recordRow, unknownAttempt } from '../test/rows.js';
 import { TemporaryHome } from '../test/temporary-home.js';
@@ -23,7 +24,7 @@ describe('recording', () => {
     Logger.overrideLogger(new Logger());
   });
   beforeEach(async () => {
-    await database.dataSource.query('truncate usage_records, attempts');
+    await database.empty('usage_records', 'attempts');
     home = new TemporaryHome();
   });
   afterEach(() => home.remove());
@@ -209,6 +210,22 @@ describe('recording', () => {
         return copy;
       });
     }
+  });
+
+  it('adopts the journal of a process beside it that dies later', async () => {
+    const [closed, left] = [closedRequest(), closedRequest()];
+    const service = await home.open(database.dataSource, { adoptEveryMs: 20 });
+    await service.start();
+    // Written where nobody looks, and whole when it is found.
+    await diedAfter(async (writer) => {
+      await open(writer, openEntry(left));
+      await close(writer, closed);
+    }, '../elsewhere');
+    renameSync(join(home.path, 'elsewhere'), journalDirectory('p1'));
+    await until(async () => Object.keys(await statuses()).length === 2, 'is in the books');
+    expect(await statuses()).toEqual({ [closed.record.request_id]: 'final', [left.record.request_id]: 'interrupted' });
+    await service.stop();
+    expect(readdirSync(join(home.path, 'journal')).filter((name) => name.endsWith('.lock'))).toEqual([]);
   });
 
   it('adopts the journals of all dead processes and leaves those of the living alone', async () => {

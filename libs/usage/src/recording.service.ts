@@ -22,11 +22,15 @@ export interface RecordingOptions extends UsageConfig {
   readonly clock?: Clock;
   readonly fs?: JournalFs;
   readonly segmentBytes?: number;
+  /** How often journals without an owner are looked for, after the start. */
+  readonly adoptEveryMs?: number;
 }
 
 export interface RecordingStatistics {
   /** Journalled bytes of this process that are not in Postgres yet. */
   readonly backlogBytes: number;
+  /** How long the oldest of them have been waiting. */
+  readonly backlogAgeMs: number;
   /** Journals of dead processes that are not in Postgres yet. */
   readonly orphansWaiting: number;
   readonly insertedRecords: number;
@@ -44,6 +48,8 @@ export interface RecordingStatistics {
 
 const FLUSH_ON_SHUTDOWN_MS = 10_000;
 const ADOPT_AT_START_MS = 5_000;
+/** A process beside this one may die for good; its journal must not wait for the next start. */
+const ADOPT_EVERY_MS = 60_000;
 const LAST_CHANCE_MS = 250;
 const DAY_MS = 86_400_000;
 
@@ -58,9 +64,11 @@ export class RecordingService implements OnApplicationBootstrap, BeforeApplicati
   private readonly batcher: Batcher;
   private readonly stopping = new AbortController();
   private readonly clock: Clock;
+  /** What an earlier holder of our journal left in it, until that is in Postgres. */
+  private ownLeftover: HeldJournal | null;
   private waitingJournals: number;
   private adoption: Promise<void> = Promise.resolve();
-  private timer: NodeJS.Timeout | null = null;
+  private readonly timers: NodeJS.Timeout[] = [];
   private interrupted = 0;
   private damaged = 0;
   private stopped: Promise<void> | null = null;
@@ -81,7 +89,8 @@ export class RecordingService implements OnApplicationBootstrap, BeforeApplicati
     });
     this.store = new RecordStore((sql, parameters) => options.dataSource.query(sql, parameters), home.rejectedPath);
     this.batcher = new Batcher(this.recorder, this.store);
-    this.waitingJournals = own.leftover.length > 0 ? 1 : 0;
+    this.ownLeftover = own.leftover.length > 0 ? { ...own, release: () => undefined } : null;
+    this.waitingJournals = this.ownLeftover ? 1 : 0;
   }
 
   /** Takes a journal; from now on the recorder can be used. Nothing reaches Postgres before `start`. */
@@ -93,9 +102,9 @@ export class RecordingService implements OnApplicationBootstrap, BeforeApplicati
   /** Makes partitions, adopts what dead processes left (in the background when it takes long) and starts the batcher. */
   async start(): Promise<void> {
     await this.makePartitions();
-    this.timer = setInterval(() => void this.makePartitions(), DAY_MS).unref();
     this.batcher.start();
-    this.adoption = this.adopt().catch((error: unknown) => this.log.error(`earlier journals could not be looked for: ${String(error)}`));
+    this.adoptNext();
+    this.timers.push(setInterval(() => void this.makePartitions(), DAY_MS).unref(), setInterval(() => this.adoptNext(), this.options.adoptEveryMs ?? ADOPT_EVERY_MS).unref());
     let giveUp: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       giveUp = setTimeout(() => {
@@ -137,6 +146,7 @@ export class RecordingService implements OnApplicationBootstrap, BeforeApplicati
   statistics(): RecordingStatistics {
     return {
       backlogBytes: this.batcher.backlogBytes(),
+      backlogAgeMs: this.batcher.backlogAgeMs(),
       orphansWaiting: this.waitingJournals,
       insertedRecords: this.store.statistics.inserted,
       rejectedRecords: this.store.statistics.rejected,
@@ -169,18 +179,25 @@ export class RecordingService implements OnApplicationBootstrap, BeforeApplicati
     }
   }
 
+  /** One adoption after the other. */
+  private adoptNext(): void {
+    this.adoption = this.adoption.then(() => this.adopt()).catch((error: unknown) => this.log.error(`earlier journals could not be looked for: ${String(error)}`));
+  }
+
   private async adopt(): Promise<void> {
+    if (this.stopping.signal.aborted) return;
     const orphans = await this.home.takeOrphans();
-    this.waitingJournals += orphans.length;
-    const own = this.own.leftover.length > 0 ? [{ ...this.own, release: () => undefined }] : [];
-    for (const journal of [...own, ...orphans]) {
+    const own = this.ownLeftover;
+    this.waitingJournals = orphans.length + (own ? 1 : 0);
+    for (const journal of own ? [own, ...orphans] : orphans) {
       try {
         const report = await replaySegments(journal.leftover, this.store, this.stopping.signal);
         this.waitingJournals -= 1;
+        if (journal === own) this.ownLeftover = null;
         this.interrupted += report.interrupted;
         this.damaged += report.damaged;
       } catch (error) {
-        if (!this.stopping.signal.aborted) this.log.error(`${journal.directory} could not be replayed and waits for the next start: ${String(error)}`);
+        if (!this.stopping.signal.aborted) this.log.error(`${journal.directory} could not be replayed and waits for the next try: ${String(error)}`);
       } finally {
         journal.release();
       }
@@ -188,7 +205,7 @@ export class RecordingService implements OnApplicationBootstrap, BeforeApplicati
   }
 
   private async shutDown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
     await this.lastFlush();
     await this.recorder.end();
     // The last segment is sealed now; once it is seen to its end it goes.

@@ -61,7 +61,7 @@ describe('the usage summary', () => {
       batch.addRecord(Buffer.from(recordJson(record)));
       for (const attempt of attempts) batch.addAttempt(Buffer.from(attemptJson(attempt)));
     }
-    await database.dataSource.query('truncate usage_records, attempts, usage_adjustments');
+    await database.empty('usage_records', 'attempts', 'usage_adjustments');
     await new RecordStore((sql, parameters) => database.dataSource.query(sql, parameters), '/dev/null').store(batch, new AbortController().signal);
     for (const { record, attempts, settled } of facts) {
       if (!settled) continue;

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { type OpenRows, firstOpenRows } from '../core/first-open.js';
 import { RowType, type RowVisitor } from '../core/journal.codec.js';
+import { BacklogAge } from './backlog-age.js';
 import { type JournalPosition, type JournalWriter } from './journal-writer.js';
 import { RecordBatch } from './record-batch.js';
 import { type RecordStore } from './record-store.js';
@@ -22,6 +23,7 @@ export class Batcher {
   private readonly log = new Logger('Batcher');
   private readonly batch = new RecordBatch();
   private readonly reader = new SegmentReader();
+  private readonly age = new BacklogAge();
   private readonly stopping = new AbortController();
   private cursor: JournalPosition;
   private timer: NodeJS.Timeout | null = null;
@@ -36,7 +38,10 @@ export class Batcher {
   }
 
   start(): void {
-    this.journal.onWritten = () => this.wake(COALESCE_MS);
+    this.journal.onWritten = () => {
+      this.age.written(this.journal.position());
+      this.wake(COALESCE_MS);
+    };
     this.wake(0);
   }
 
@@ -69,6 +74,11 @@ export class Batcher {
       else if (segment.number === this.cursor.segment) bytes += segment.size - this.cursor.offset;
     }
     return bytes;
+  }
+
+  /** How long the oldest of them have been waiting, in milliseconds. */
+  backlogAgeMs(): number {
+    return this.age.ms();
   }
 
   /** Places in the journal's files that were damaged. */
@@ -125,6 +135,7 @@ export class Batcher {
 
   private moveTo(position: JournalPosition): void {
     this.cursor = position;
+    this.age.reached(position);
     this.waiters = this.waiters.filter(({ upTo, resolve }) => {
       if (isBefore(position, upTo)) return true;
       resolve();
@@ -153,6 +164,7 @@ export class ClosesInto implements RowVisitor {
   row(type: RowType, _id: string, bytes: Buffer, start: number, end: number): void {
     if (type === RowType.closeRecord) this.batch.addRecord(bytes, start, end);
     else if (type === RowType.closeAttempt) this.batch.addAttempt(bytes, start, end);
+    else if (type === RowType.closeReceipt) this.batch.addReceipt(bytes, start, end);
   }
 
   wantsMore(): boolean {

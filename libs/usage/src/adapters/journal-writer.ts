@@ -2,8 +2,9 @@ import nodeFs from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { ApexError, type Uuid } from '@apex/common';
 import { firstOpenJson } from '../core/first-open.js';
-import { attemptJson, recordJson } from '../core/journal-rows.js';
+import { attemptJson, receiptJson, recordJson } from '../core/journal-rows.js';
 import { GroupEncoder, RowType } from '../core/journal.codec.js';
+import { type Receipt } from '../core/savings/receipt.types.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from '../core/usage.types.js';
 import { UsageRecorder } from '../ports/usage-recorder.js';
 import { type JournalFs, segmentPath } from './journal-files.js';
@@ -74,11 +75,11 @@ export class JournalWriter extends UsageRecorder {
   }
 
   open(entry: OpenEntry, done: Done): void {
-    if (this.append('open', entry.record, entry.attempts, done)) this.opens.push(entry.record.request_id);
+    if (this.append('open', entry.record, entry.attempts, null, done)) this.opens.push(entry.record.request_id);
   }
 
-  close(record: UsageRecordRow, attempts: readonly AttemptRow[], done: Done): void {
-    if (this.append('close', record, attempts, done)) this.closes.push(record.request_id);
+  close(record: UsageRecordRow, attempts: readonly AttemptRow[], done: Done, receipt: Receipt | null = null): void {
+    if (this.append('close', record, attempts, receipt, done)) this.closes.push(record.request_id);
   }
 
   /** Writes an open of an older segment again, so that the older one may go. */
@@ -115,7 +116,7 @@ export class JournalWriter extends UsageRecorder {
     await this.segments.settled();
   }
 
-  private append(kind: 'open' | 'close', record: UsageRecordRow, attempts: readonly AttemptRow[], done: Done): boolean {
+  private append(kind: 'open' | 'close', record: UsageRecordRow, attempts: readonly AttemptRow[], receipt: Receipt | null, done: Done): boolean {
     if (this.ended || this.group.size > MAX_WAITING_BYTES) {
       this.refuse(done, new Error(this.ended ? 'the journal is closed' : 'too much waits to be written'));
       return false;
@@ -123,6 +124,7 @@ export class JournalWriter extends UsageRecorder {
     this.group.beginEntry();
     try {
       this.addRows(kind, record, attempts);
+      if (receipt !== null) this.group.addRow(RowType.closeReceipt, receipt.requestId, receiptJson(receipt));
       this.group.endEntry();
     } catch (error) {
       this.group.dropEntry();

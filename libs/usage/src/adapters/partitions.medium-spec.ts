@@ -37,6 +37,7 @@ describe('partitions', () => {
     await Promise.all(Array.from({ length: 4 }, () => ensurePartitions(database.dataSource, now)));
     expect(await partitions()).toEqual(['2026_12', '2027_01', '2027_02', 'default'].map((suffix) => `attempts_${suffix}`).concat(['2026_12', '2027_01', '2027_02', 'default'].map((suffix) => `usage_records_${suffix}`)));
     expect(await storeAt(Date.UTC(2026, 11, 1))).toBe('usage_records_2026_12');
+    for (const partition of await partitions()) await expect(database.dataSource.query(`truncate ${partition}`)).rejects.toMatchObject({ code: '23001', message: expect.stringContaining(partition) });
     expect(await storeAt(Date.UTC(2027, 0, 1) - 1)).toBe('usage_records_2026_12');
     expect(await storeAt(Date.UTC(2027, 0, 1))).toBe('usage_records_2027_01');
   });

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { type DataSource } from 'typeorm';
 import { type MonthPartition, planMonths } from '../core/partition-plan.js';
 
-const PARTITIONED = ['usage_records', 'attempts'] as const;
+const PARTITIONED = ['usage_records', 'attempts', 'receipts'] as const;
 const CHECK_VIOLATION = '23514';
 
 /**
@@ -37,5 +37,7 @@ async function ensurePartition(dataSource: DataSource, table: string, month: Mon
     await transaction.query(`select pg_advisory_xact_lock(hashtext('apex:partitions'))`);
     if (await exists(transaction)) return;
     await transaction.query(`create table ${name} partition of ${table} for values from ('${month.from}') to ('${month.to}')`);
+    // UPDATE and DELETE are refused by the table's own triggers, which partitions inherit; those of TRUNCATE they do not.
+    await transaction.query(`create trigger no_truncate before truncate on ${name} for each statement execute function refuse_truncate()`);
   });
 }

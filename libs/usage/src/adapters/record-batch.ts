@@ -42,23 +42,33 @@ const EMPTY_ARRAY = Buffer.from('[]');
 const OPEN_BRACKET = Buffer.from('[');
 const CLOSE_BRACKET = Buffer.from(']');
 
-/** Records with their attempts on the way to Postgres, as the JSON bytes that the journal holds. */
+/** Each a JSON array of rows. */
+export interface Rows {
+  readonly records: Buffer;
+  readonly attempts: Buffer;
+  readonly receipts: Buffer;
+}
+
+/** Records with their attempts and receipts on the way to Postgres, as the JSON bytes that the journal holds. */
 export class RecordBatch {
   private readonly recordList = new JsonList();
   private readonly attemptList = new JsonList();
-  /** For each record, how many attempts come before its own. */
+  private readonly receiptList = new JsonList();
+  /** For each record, how many attempts and receipts come before its own. */
   private readonly firstAttempt: number[] = [];
+  private readonly firstReceipt: number[] = [];
 
   get records(): number {
     return this.recordList.count;
   }
 
   get bytes(): number {
-    return this.recordList.size + this.attemptList.size;
+    return this.recordList.size + this.attemptList.size + this.receiptList.size;
   }
 
   addRecord(source: Buffer, start = 0, end = source.length): void {
     this.firstAttempt.push(this.attemptList.count);
+    this.firstReceipt.push(this.receiptList.count);
     this.recordList.add(source, start, end);
   }
 
@@ -67,16 +77,27 @@ export class RecordBatch {
     this.attemptList.add(source, start, end);
   }
 
-  /** Records `from` up to `to` and their attempts, as two JSON arrays. */
-  slice(from: number, to: number): { readonly records: Buffer; readonly attempts: Buffer } {
-    const attemptsFrom = this.firstAttempt[from] ?? this.attemptList.count;
-    const attemptsTo = this.firstAttempt[to] ?? this.attemptList.count;
-    return { records: this.recordList.array(from, to), attempts: this.attemptList.array(attemptsFrom, attemptsTo) };
+  /** The receipt of the record added last. */
+  addReceipt(source: Buffer, start = 0, end = source.length): void {
+    this.receiptList.add(source, start, end);
+  }
+
+  /** Records `from` up to `to` with their attempts and receipts, as JSON arrays. */
+  slice(from: number, to: number): Rows {
+    const attemptsAt = (record: number): number => this.firstAttempt[record] ?? this.attemptList.count;
+    const receiptsAt = (record: number): number => this.firstReceipt[record] ?? this.receiptList.count;
+    return {
+      records: this.recordList.array(from, to),
+      attempts: this.attemptList.array(attemptsAt(from), attemptsAt(to)),
+      receipts: this.receiptList.array(receiptsAt(from), receiptsAt(to)),
+    };
   }
 
   clear(): void {
     this.recordList.clear();
     this.attemptList.clear();
+    this.receiptList.clear();
     this.firstAttempt.length = 0;
+    this.firstReceipt.length = 0;
   }
 }

@@ -1,8 +1,8 @@
 import { appendFile, type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { ATTEMPT_COLUMNS, type JournalColumn, named, RECORD_COLUMNS } from '../core/journal-rows.js';
-import { type RecordBatch } from './record-batch.js';
+import { ATTEMPT_COLUMNS, type JournalColumn, named, RECEIPT_COLUMNS, RECORD_COLUMNS } from '../core/journal-rows.js';
+import { type RecordBatch, type Rows } from './record-batch.js';
 
 /** Runs one statement; a Buffer parameter goes to Postgres as it is, for json's binary form is its text. */
 export type RunQuery = (sql: string, parameters: unknown[]) => Promise<unknown>;
@@ -13,9 +13,14 @@ const names = (columns: Columns): string => columns.map(({ name }) => name).join
 
 /** The columns of a row that is the JSON array `e`. */
 const values = (columns: Columns): string =>
-  columns.map(({ type }, index) => (type === 'text[]' ? `array(select jsonb_array_elements_text(e -> ${index}))` : `(e ->> ${index})::${type}`)).join(', ');
+  columns.map(({ type }, index) => valueAt(type, index)).join(', ');
 
-/** One statement, so one transaction: records and their attempts appear together or not at all. */
+function valueAt(type: JournalColumn<never>['type'], index: number): string {
+  if (type === 'text[]') return `array(select jsonb_array_elements_text(e -> ${index}))`;
+  return type === 'jsonb' ? `e -> ${index}` : `(e ->> ${index})::${type}`;
+}
+
+/** One statement, so one transaction: records, their attempts and their receipts appear together or not at all. */
 const INSERT = `
   with new_records as (
     insert into usage_records (${names(RECORD_COLUMNS)})
@@ -25,6 +30,12 @@ const INSERT = `
     insert into attempts (${names(ATTEMPT_COLUMNS)})
     select ${values(ATTEMPT_COLUMNS)} from jsonb_array_elements($2::json::jsonb) e
     on conflict (attempt_id) do nothing returning 1
+  ), new_receipts as (
+    insert into receipts (${names(RECEIPT_COLUMNS)})
+    select ${values(RECEIPT_COLUMNS)} from jsonb_array_elements($3::json::jsonb) e
+    on conflict (request_id) do nothing returning request_id, customer_id
+  ), to_seal as (
+    insert into unsealed (kind, id, customer_id) select 'receipt', request_id, customer_id from new_receipts
   )
   select (select count(*) from new_records)::int as records, (select count(*) from new_attempts)::int as attempts`;
 
@@ -66,14 +77,14 @@ export class RecordStore {
   }
 
   private async storeSlice(batch: RecordBatch, from: number, to: number, signal: AbortSignal): Promise<number> {
-    const { records, attempts } = batch.slice(from, to);
-    const outcome = await this.persist(() => this.insert(records, attempts), signal);
+    const rows = batch.slice(from, to);
+    const outcome = await this.persist(() => this.insert(rows), signal);
     if (typeof outcome === 'number') return outcome;
     if (to - from > 1) {
       const middle = (from + to) >>> 1;
       return (await this.storeSlice(batch, from, middle, signal)) + (await this.storeSlice(batch, middle, to, signal));
     }
-    await this.persist(() => this.reject(records, attempts, outcome), signal);
+    await this.persist(() => this.reject(rows, outcome), signal);
     return 0;
   }
 
@@ -100,15 +111,15 @@ export class RecordStore {
     }
   }
 
-  private async insert(records: Buffer, attempts: Buffer): Promise<number> {
-    const [counts] = (await this.query(INSERT, [records, attempts])) as [{ records: number }];
+  private async insert({ records, attempts, receipts }: Rows): Promise<number> {
+    const [counts] = (await this.query(INSERT, [records, attempts, receipts])) as [{ records: number }];
     this.statistics.inserted += counts.records;
     return counts.records;
   }
 
-  private async reject(records: Buffer, attempts: Buffer, error: DataError): Promise<void> {
+  private async reject({ records, attempts, receipts }: Rows, error: DataError): Promise<void> {
     const rows = (columns: Columns, json: Buffer) => (JSON.parse(json.toString()) as unknown[][]).map((row) => named(columns, row));
-    const refused = { at: new Date().toISOString(), error: `${error.code}: ${error.message}`, records: rows(RECORD_COLUMNS, records), attempts: rows(ATTEMPT_COLUMNS, attempts) };
+    const refused = { at: new Date().toISOString(), error: `${error.code}: ${error.message}`, records: rows(RECORD_COLUMNS, records), attempts: rows(ATTEMPT_COLUMNS, attempts), receipts: rows(RECEIPT_COLUMNS, receipts) };
     await appendFile(this.rejectedPath, `${JSON.stringify(refused)}\n`, { mode: 0o600 });
     await sync(this.rejectedPath);
     this.statistics.rejected += 1;

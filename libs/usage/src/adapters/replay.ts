@@ -88,6 +88,7 @@ class ReplayVisitor implements RowVisitor {
         this.closes.row(type, id, bytes, start, end);
         return;
       case RowType.closeAttempt:
+      case RowType.closeReceipt:
         this.closes.row(type, id, bytes, start, end);
     }
   }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
-import { label, text } from './ascii-json.js';
+import { asciiJson, label, text } from './ascii-json.js';
 
 describe.each([
   ['text', text],
   ['label', label],
+  ['asciiJson', asciiJson],
 ])('%s', (_name, toJson) => {
   it('makes of any text ASCII JSON that Postgres can store, and changes no other text', () => {
     expect(['\0', '\ud800x', '\\u0000', '\u0001 é 😀', '', '"'].map((value) => JSON.parse(toJson(value)) as string)).toEqual(['\ufffd', '\ufffdx', '\\u0000', '\u0001 é 😀', '', '"']);

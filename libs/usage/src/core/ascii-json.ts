@@ -12,8 +12,16 @@ export function text(value: string | null): string {
 
 export const textList = (list: readonly string[]): string => (list.length === 0 ? '[]' : `[${list.map(text).join(',')}]`);
 
-const escaped = (value: string): string =>
-  JSON.stringify(value.toWellFormed().replaceAll('\0', '\ufffd')).replace(/[^\x00-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** As `text`, for any value that JSON can spell. */
+export function asciiJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  return /^[\x20-\x7e]*$/.test(json) && !json.includes('\\u') ? json : ascii(JSON.stringify(value, storable));
+}
+
+const escaped = (value: string): string => ascii(JSON.stringify(wellFormed(value)));
+const storable = (_key: string, value: unknown): unknown => (typeof value === 'string' ? wellFormed(value) : value);
+const wellFormed = (value: string): string => value.toWellFormed().replaceAll('\0', '\ufffd');
+const ascii = (json: string): string => json.replace(/[^\x00-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /** Enough for every model, provider, customer and code that is in use at once. */
 const MAX_LABELS = 4_096;

@@ -1,4 +1,5 @@
-import { label, text, textList } from './ascii-json.js';
+import { asciiJson, label, text, textList } from './ascii-json.js';
+import { type Receipt } from './savings/receipt.types.js';
 import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
 
 /**
@@ -10,7 +11,7 @@ import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
  */
 export interface JournalColumn<Row> {
   readonly name: keyof Row & string;
-  readonly type: 'uuid' | 'text' | 'text[]' | 'boolean' | 'smallint' | 'integer' | 'bigint' | 'timestamptz';
+  readonly type: 'uuid' | 'text' | 'text[]' | 'boolean' | 'smallint' | 'integer' | 'bigint' | 'timestamptz' | 'jsonb';
 }
 
 const columns = <Row>(list: ReadonlyArray<readonly [keyof Row & string, JournalColumn<Row>['type']]>): ReadonlyArray<JournalColumn<Row>> => list.map(([name, type]) => ({ name, type }));
@@ -87,6 +88,37 @@ export const attemptJson = (a: AttemptRow): string =>
   `["${a.attempt_id}","${a.request_id}",${whole(a.attempt_no)},${label(a.customer_id)},${label(a.provider)},${label(a.model)},${label(a.status)},${whole(a.http_status)},${label(a.error_code)},` +
   `${text(a.provider_response_id)},${whole(a.prompt_tokens)},${whole(a.cached_tokens)},${whole(a.cache_write_tokens)},${whole(a.completion_tokens)},${whole(a.reasoning_tokens)},` +
   `${label(a.usage_source)},${whole(a.cost_pd)},${label(a.pricing)},${label(a.price_version)},"${a.started_at}",${whole(a.duration_ms)}]`;
+
+/** A row of `receipts`. */
+export interface ReceiptRow {
+  readonly request_id: string;
+  readonly customer_id: string;
+  readonly inputs: Receipt['inputs'];
+  readonly baseline_pd: number;
+  readonly actual_pd: number;
+  readonly saving_pd: number;
+  readonly shares: Receipt['shares'];
+  readonly overhead_pd: number;
+  readonly status: Receipt['status'];
+  readonly reason: Receipt['reason'];
+}
+
+export const RECEIPT_COLUMNS = columns<ReceiptRow>([
+  ['request_id', 'uuid'],
+  ['customer_id', 'text'],
+  ['inputs', 'jsonb'],
+  ['baseline_pd', 'bigint'],
+  ['actual_pd', 'bigint'],
+  ['saving_pd', 'bigint'],
+  ['shares', 'jsonb'],
+  ['overhead_pd', 'bigint'],
+  ['status', 'text'],
+  ['reason', 'text'],
+]);
+
+/** A receipt's values in the order of `RECEIPT_COLUMNS`, as ASCII JSON that Postgres can store. */
+export const receiptJson = (r: Receipt): string =>
+  `["${r.requestId}",${label(r.customerId)},${asciiJson(r.inputs)},${whole(r.baselinePd)},${whole(r.actualPd)},${whole(r.savingPd)},${asciiJson(r.shares)},${whole(r.overheadPd)},"${r.status}",${label(r.reason)}]`;
 
 /** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
 const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);

@@ -27,7 +27,7 @@ const MAX_PAYLOAD = FRAME_TARGET + MAX_ENTRY_BYTES;
 export const MAX_FRAME_BYTES = FRAME_HEADER + MAX_PAYLOAD;
 
 /** `openFirst` stands for an `openRecord` and its one `openAttempt` (first-open.ts). */
-export const RowType = { openRecord: 1, closeRecord: 2, openAttempt: 3, closeAttempt: 4, openFirst: 5 } as const;
+export const RowType = { openRecord: 1, closeRecord: 2, openAttempt: 3, closeAttempt: 4, openFirst: 5, closeReceipt: 6 } as const;
 export type RowType = (typeof RowType)[keyof typeof RowType];
 
 /** Collects entries into frames in one buffer that is used again for each group. */

@@ -45,7 +45,7 @@ export type Verdict = { readonly kind: 'agrees' } | { readonly kind: 'already_se
 export type Disagreement = Difference & { readonly kind: 'usage_differs' | 'unknown_here' };
 
 /** What a provider bills for a line: nothing at all when it says so. */
-export const billedUsage = (row: ExportRow): TokenUsage =>
+const billedUsage = (row: ExportRow): TokenUsage =>
   row.billed === false
     ? NO_TOKENS
     : {

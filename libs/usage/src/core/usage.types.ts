@@ -20,7 +20,7 @@ export const NO_TOKENS: TokenUsage = Object.freeze({ promptTokens: 0, cachedToke
  */
 export type AttemptStatus = 'final' | 'failed' | 'aborted' | 'interrupted';
 
-/** A request's status: its last attempt's, or `denied` when Apex itself refused it before any attempt. */
+/** A request's status: its answering attempt's, or `denied` when Apex itself refused it before any attempt. */
 export type RecordStatus = AttemptStatus | 'denied';
 
 /** Where the token counts come from. `unknown` goes with `aborted` and `interrupted`: counts are 0 until reconciled. */

@@ -1,0 +1,66 @@
+import { type Uuid } from '@apex/common';
+import { type DataSource, type EntityManager } from 'typeorm';
+import { receiptOf, type StoredAdjustment, STORED_RECEIPT_COLUMNS, type StoredReceipt } from './adapters/receipt-rows.js';
+import { adjustmentHash, receiptHash, seal, type Sealable } from './core/savings/chain.js';
+
+/** Links of one transaction: its lock is short, and a long queue goes in many steps. */
+const BATCH = 500;
+
+/**
+ * Gives committed receipts and adjustments their place in their customer's chain. Any number of sealers may run anywhere:
+ * a customer's chain is extended under a lock, in one transaction with the queue that it is taken from, so that a sealer
+ * that dies leaves either both or neither.
+ */
+export class Sealer {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Seals all that waits, of all customers or of one. @returns how many links were added */
+  async seal(customerId: string | null = null): Promise<number> {
+    let sealed = 0;
+    for (const customer of customerId === null ? await this.customersWaiting() : [customerId]) {
+      for (let links = BATCH; links === BATCH; sealed += links) links = await this.dataSource.transaction((manager) => this.sealBatch(manager, customer));
+    }
+    return sealed;
+  }
+
+  private async customersWaiting(): Promise<string[]> {
+    const rows = await this.dataSource.query<Array<{ customer_id: string }>>('select distinct customer_id from unsealed order by customer_id');
+    return rows.map((row) => row.customer_id);
+  }
+
+  private async sealBatch(manager: EntityManager, customerId: string): Promise<number> {
+    await manager.query(`select pg_advisory_xact_lock(hashtextextended('apex:seal:' || $1, 0))`, [customerId]);
+    const items = await waiting(manager, customerId);
+    if (items.length === 0) return 0;
+    const [last] = await manager.query<Array<{ seq: string; hash: string }>>('select seq, hash from receipt_chain where customer_id = $1 order by seq desc limit 1', [customerId]);
+    const links = seal(customerId, last === undefined ? null : { seq: Number(last.seq), hash: last.hash }, items);
+    await manager.query(
+      `with link as (
+         insert into receipt_chain (customer_id, seq, kind, id, content_hash, prev_hash, hash)
+         select $1, l.seq, l.kind, l.id, l."contentHash", l."prevHash", l.hash
+         from json_to_recordset($2::json) l (seq bigint, kind text, id uuid, "contentHash" text, "prevHash" text, hash text)
+         returning kind, id
+       )
+       delete from unsealed u using link where u.kind = link.kind and u.id = link.id`,
+      [customerId, JSON.stringify(links)],
+    );
+    return links.length;
+  }
+}
+
+/** What is to be sealed next, in the order of ids, which is about that of time. */
+async function waiting(manager: EntityManager, customerId: string): Promise<Sealable[]> {
+  const queue = await manager.query<Array<{ kind: Sealable['kind']; id: Uuid }>>('select kind, id from unsealed where customer_id = $1 order by id, kind limit $2', [customerId, BATCH]);
+  const ids = (kind: Sealable['kind']): Uuid[] => queue.filter((one) => one.kind === kind).map((one) => one.id);
+  const receipts = await manager.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where request_id = any($1)`, [ids('receipt')]);
+  const adjustments = await manager.query<StoredAdjustment[]>('select id, request_id, customer_id, fact from receipt_adjustments where id = any($1)', [ids('adjustment')]);
+  const hashes = new Map<string, string>([
+    ...receipts.map((row) => [`receipt ${row.request_id}`, receiptHash(receiptOf(row))] as const),
+    ...adjustments.map((row) => [`adjustment ${row.id}`, adjustmentHash(row.id, row.request_id, row.customer_id, row.fact)] as const),
+  ]);
+  return queue.map(({ kind, id }) => {
+    const contentHash = hashes.get(`${kind} ${id}`);
+    if (contentHash === undefined) throw new Error(`${kind} ${id} waits to be sealed and is not there`);
+    return { kind, id, contentHash };
+  });
+}
