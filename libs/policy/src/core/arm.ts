@@ -1,0 +1,47 @@
+import { createHash, createHmac } from 'node:crypto';
+import { type Arm } from '@apex/usage';
+
+/** How many values the fraction can take: 2^48, exact in a JS number. */
+const FRACTIONS = 2 ** 48;
+
+/**
+ * The unit that the experiment assigns as a whole: a session where the client names one, else a conversation, told by its
+ * key and first user message. A hash in either case: nothing that the customer wrote goes into a record.
+ */
+export function clusterOf(customerId: string, keyId: string, session: string | null, firstUserMessage: Uint8Array): string {
+  const hash = createHash('sha256');
+  if (session === null) hash.update(`conversation\0${customerId}\0${keyId}\0`).update(firstUserMessage);
+  else hash.update(`session\0${customerId}\0${session}`);
+  return hash.digest('hex').slice(0, 32);
+}
+
+/**
+ * Treated or control: the first 48 bits of HMAC-SHA256(period secret, cluster) as a fraction, below the share of controls
+ * or not. Whoever has the secret, which is published with the statement and whose hash was published before, can assign
+ * every cluster again.
+ */
+export function armOf(secret: Buffer, cluster: string, controlPpm: number): Arm {
+  const fraction = createHmac('sha256', secret).update(cluster).digest().readUIntBE(0, 6);
+  // Compared in whole numbers: fraction / 2^48 < ppm / 10^6.
+  return BigInt(fraction) * 1_000_000n < BigInt(controlPpm) * BigInt(FRACTIONS) ? 'control' : 'treated';
+}
+
+/** A customer's secret of a period. It follows from the period's root, and telling one tells nothing of the others. */
+export const customerSecret = (root: Buffer, customerId: string): Buffer => createHmac('sha256', root).update(`apex experiment\0${customerId}`).digest();
+
+/** What is published at the period's start. */
+export const secretHash = (secret: Buffer): string => createHash('sha256').update(secret).digest('hex');
+
+/** A calendar month in UTC, half-open. */
+export interface Period {
+  /** `2026-11` */
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export function periodAt(ms: number): Period {
+  const date = new Date(ms);
+  const fromMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
+  return { name: new Date(fromMs).toISOString().slice(0, 7), fromMs, toMs: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) };
+}

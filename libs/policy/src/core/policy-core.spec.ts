@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { type Mechanism, MECHANISMS } from '@apex/usage';
+import { type DecisionRequest } from '../ports/decision-layer.js';
+import { armOf, clusterOf, customerSecret, periodAt, secretHash } from './arm.js';
+import { DEFAULT_POLICY, policyDocumentSchema, type PolicySnapshot } from './policy-document.js';
+import { decideByRules } from './rule-decision.js';
+
+const text = (value: string): Buffer => Buffer.from(value);
+
+describe('the arm of a cluster', () => {
+  const secret = customerSecret(Buffer.alloc(32, 7), 'acme');
+
+  it('is control for the share of clusters that the policy holds out', () => {
+    for (const ppm of [10_000, 50_000, 500_000]) {
+      const controls = Array.from({ length: 20_000 }, (_, index) => armOf(secret, `cluster ${index}`, ppm)).filter((arm) => arm === 'control').length;
+      // Five standard deviations of a binomial.
+      const share = ppm / 1_000_000;
+      expect(Math.abs(controls - 20_000 * share)).toBeLessThan(5 * Math.sqrt(20_000 * share * (1 - share)));
+    }
+  });
+
+  it('is nobody at 0, and stays control when the share grows', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.nat(500_000), fc.nat(500_000), (cluster, a, b) => {
+        expect(armOf(secret, cluster, 0)).toBe('treated');
+        if (armOf(secret, cluster, Math.min(a, b)) === 'control') expect(armOf(secret, cluster, Math.max(a, b))).toBe('control');
+      }),
+    );
+  });
+
+  it('is drawn anew for each customer and period', () => {
+    const other = customerSecret(Buffer.alloc(32, 8), 'acme');
+    const drawn = (one: Buffer): string => Array.from({ length: 200 }, (_, index) => armOf(one, `${index}`, 500_000)[0]).join('');
+    expect(new Set([secret, other, customerSecret(Buffer.alloc(32, 7), 'bcme')].map(drawn)).size).toBe(3);
+    expect(secretHash(secret)).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('a cluster', () => {
+  it('is a session where there is one, else a key and its first message, within a customer', () => {
+    const names = [
+      clusterOf('a', 'k', 's', text('hello')),
+      clusterOf('b', 'k', 's', text('hello')),
+      clusterOf('a', 'k', null, text('hello')),
+      clusterOf('a', 'l', null, text('hello')),
+      clusterOf('a', 'k', null, text('hello!')),
+      clusterOf('b', 'k', null, text('hello')),
+    ];
+    expect(new Set(names).size).toBe(names.length);
+    expect(clusterOf('a', 'other', 's', text('x'))).toBe(names[0]);
+    for (const name of names) expect(name).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
+describe('a period', () => {
+  it('is a calendar month in UTC', () => {
+    expect(periodAt(Date.UTC(2026, 11, 31, 23, 59, 59, 999))).toEqual({ name: '2026-12', fromMs: Date.UTC(2026, 11), toMs: Date.UTC(2027, 0) });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: Date.UTC(2100, 0) }), (ms) => {
+        const period = periodAt(ms);
+        expect(ms >= period.fromMs && ms < period.toMs).toBe(true);
+        expect(periodAt(period.toMs).fromMs).toBe(period.toMs);
+      }),
+    );
+  });
+});
+
+describe('a policy document', () => {
+  it('is refused with a knob that does nothing, that is missing or out of its range', () => {
+    expect(policyDocumentSchema.parse(DEFAULT_POLICY)).toEqual(DEFAULT_POLICY);
+    const { mechanisms, experiment } = DEFAULT_POLICY;
+    for (const broken of [
+      { ...DEFAULT_POLICY, extra: 1 },
+      { ...DEFAULT_POLICY, schema: 2 },
+      { ...DEFAULT_POLICY, experiment: { ...experiment, controlPpm: 500_001 } },
+      { ...DEFAULT_POLICY, experiment: { ...experiment, controlPpm: 0.5 } },
+      { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, routing: { enabled: true } } },
+      { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, exact_cache: { ...mechanisms.exact_cache, ttlSeconds: 0 } } },
+      { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, prompt_cache: undefined } },
+    ]) {
+      expect(policyDocumentSchema.safeParse(broken).success).toBe(false);
+    }
+  });
+});
+
+describe('the decision by rules', () => {
+  const requests: fc.Arbitrary<DecisionRequest> = fc.record({
+    customerId: fc.constant('acme'),
+    model: fc.constant('gpt-4o-mini'),
+    deterministic: fc.boolean(),
+    cacheHeader: fc.constantFrom(null, 'off', 'exact', 'semantic'),
+    cluster: fc.constant('c'),
+    arm: fc.constantFrom('treated', 'control'),
+  });
+  const policies: fc.Arbitrary<PolicySnapshot> = fc.record({ exact: fc.boolean(), prompt: fc.boolean(), sampled: fc.boolean() }).map(({ exact, prompt, sampled }) => ({
+    id: 'p',
+    version: 3,
+    customerId: null,
+    document: { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, exact_cache: { enabled: exact, ttlSeconds: 60, sampled }, prompt_cache: { enabled: prompt, minRecurrences: 2 } } },
+  }));
+  const killed = fc.subarray([...MECHANISMS]);
+
+  it('lets nothing act on a control, nor what the policy or a kill switch has off', () => {
+    fc.assert(
+      fc.property(requests, policies, killed, (request, policy, off) => {
+        const { decision, reasons } = decideByRules(request, policy, (mechanism: Mechanism) => off.includes(mechanism));
+        expect(reasons.map(({ mechanism }) => mechanism)).toEqual(MECHANISMS);
+        if (request.arm === 'control') expect([decision.exactCache, decision.promptCache]).toEqual([null, null]);
+        if (off.includes('exact_cache') || !policy.document.mechanisms.exact_cache.enabled || request.cacheHeader === 'off') expect(decision.exactCache).toBeNull();
+        if (off.includes('prompt_cache') || !policy.document.mechanisms.prompt_cache.enabled) expect(decision.promptCache).toBeNull();
+        expect({ policyId: decision.policyId, policyVersion: decision.policyVersion, arm: decision.arm }).toEqual({ policyId: 'p', policyVersion: 3, arm: request.arm });
+      }),
+    );
+  });
+
+  it('gives a drawn answer again only where the policy or the request opts in', () => {
+    const policy: PolicySnapshot = { id: 'p', version: 1, customerId: null, document: DEFAULT_POLICY };
+    const request: DecisionRequest = { customerId: 'a', model: 'm', deterministic: false, cacheHeader: null, cluster: 'c', arm: 'treated' };
+    const alive = (): boolean => false;
+    expect(decideByRules(request, policy, alive).decision.exactCache).toBeNull();
+    expect(decideByRules({ ...request, cacheHeader: 'exact' }, policy, alive).decision.exactCache).toEqual({ ttlSeconds: 86_400 });
+    expect(decideByRules({ ...request, deterministic: true }, policy, alive).decision.exactCache).toEqual({ ttlSeconds: 86_400 });
+  });
+});
