@@ -9,6 +9,7 @@ import { type AuthenticatedKey, KeyStore } from '@apex/auth';
 import { newId } from '@apex/common';
 import { MemoryIdempotencyStore, Pipeline, TargetBoard } from '@apex/gateway';
 import { GenaiPriceBook, ProviderRegistry, type UpstreamEvents, type UpstreamRequest, llmConfig, llmEnvSchema } from '@apex/llm';
+import { ActivePolicies, DEFAULT_POLICY, type PolicySnapshot, RuleDecisionLayer } from '@apex/policy';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { JournalWriter } from '../libs/usage/src/adapters/journal-writer.js';
 
@@ -52,11 +53,26 @@ const upstream = {
   },
 };
 
-async function run(name: string, recorder: UsageRecorder): Promise<void> {
+class Policies extends ActivePolicies {
+  constructor(private readonly any: boolean) {
+    super();
+  }
+  of(): PolicySnapshot {
+    return { id: newId(), version: 1, customerId: null, document: DEFAULT_POLICY };
+  }
+  secretAt(): Buffer | null {
+    return this.any ? SECRET : null;
+  }
+}
+const SECRET = Buffer.alloc(32, 1);
+
+async function run(name: string, recorder: UsageRecorder, withPolicy = false): Promise<void> {
   const pipeline = new Pipeline({
     keys: new OneKey(),
     providers: new ProviderRegistry(llmConfig(llmEnvSchema.parse({})).providers),
     traffic: { assign: () => ({ cohort: 'gateway' }) },
+    policies: new Policies(withPolicy),
+    decisions: new RuleDecisionLayer({ isEnabled: () => false }),
     upstream,
     board: new TargetBoard(),
     recorder,
@@ -109,5 +125,6 @@ async function run(name: string, recorder: UsageRecorder): Promise<void> {
 await run('without a journal', new NoRecorder());
 const directory = mkdtempSync(join(tmpdir(), 'apex-bench-'));
 await run('with the journal', new JournalWriter({ directory, firstSegment: 1, sync: 'second' }));
+await run('and a policy', new JournalWriter({ directory, firstSegment: 10_000, sync: 'second' }), true);
 rmSync(directory, { recursive: true });
 process.exit(0);

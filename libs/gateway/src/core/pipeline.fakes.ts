@@ -1,6 +1,7 @@
 import { type AuthenticatedKey, KeyStore } from '@apex/auth';
 import { type Uuid } from '@apex/common';
 import { type UpstreamControl, type UpstreamEvents, type UpstreamFailure, type UpstreamRequest, GenaiPriceBook, ProviderRegistry, llmConfig, llmEnvSchema } from '@apex/llm';
+import { ActivePolicies, RuleDecisionLayer } from '@apex/policy';
 import { type RequestTrace } from '@apex/telemetry';
 import { type AttemptRow, type OpenEntry, type Surface, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { type BodyOutcome, type BodyReader } from '../ports/body-reader.js';
@@ -163,6 +164,16 @@ class NoKeyExpected extends IdempotencyStore {
   }
 }
 
+/** Until a test brings some, nothing acts. */
+class NoPolicies extends ActivePolicies {
+  of(): never {
+    throw new Error('there are no policies');
+  }
+  secretAt(): null {
+    return null;
+  }
+}
+
 class FakeKeys extends KeyStore {
   constructor(private readonly owner: 'customer' | 'platform' | null) {
     super();
@@ -211,6 +222,8 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       providers: new ProviderRegistry(providers),
       board: new TargetBoard(),
       traffic: { assign: () => ({ cohort: 'gateway' }) },
+      policies: new NoPolicies(),
+      decisions: new RuleDecisionLayer({ isEnabled: () => false }),
       upstream,
       recorder,
       prices: new GenaiPriceBook(),

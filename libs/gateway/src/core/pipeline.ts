@@ -1,5 +1,4 @@
 import { type KeyStore } from '@apex/auth';
-import { type TrafficRouter } from '@apex/flags';
 import { type ProviderRegistry } from '@apex/llm';
 import { type BodyReader } from '../ports/body-reader.js';
 import { type Claim, type IdempotencyStore } from '../ports/idempotency-store.js';
@@ -12,7 +11,7 @@ import { refusals } from './refusals.js';
 import { HedgeBudget } from './resilience/hedge-budget.js';
 import { authenticate } from './stages/01-authenticate.js';
 import { admit } from './stages/02-admit.js';
-import { assignCohort, decide } from './stages/03-decide.js';
+import { assignCohort, decide, type DecideDeps } from './stages/03-decide.js';
 import { type ExecuteDeps, Execution } from './stages/04-execute.js';
 import { attribute, attributeDenied } from './stages/05-attribute.js';
 import { record } from './stages/06-record.js';
@@ -20,10 +19,9 @@ import { replay, respond, sendRefusal, startStream } from './stages/07-respond.j
 import { type Call, type Refusal } from './call.js';
 import { type Admitted, type Authenticated, type Cohort, type Received } from './types.js';
 
-export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream' | 'hedges'> {
+export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream' | 'hedges'>, DecideDeps {
   readonly keys: KeyStore;
   readonly providers: ProviderRegistry;
-  readonly traffic: TrafficRouter;
   readonly observer: RequestObserver;
   readonly idempotency: IdempotencyStore;
   readonly requestTimeoutMs: number;
@@ -131,7 +129,7 @@ export class Pipeline {
 
   /** @param once the reply as well, where the request holds a key */
   private run(request: Admitted, reply: Reply, once: OnceReply | null): void {
-    const decided = decide(request, this.deps.traffic);
+    const decided = decide(request, this.deps);
     new Execution(decided, reply, this.executeDeps, (executed, answer) => {
       const attributed = attribute(executed, this.deps.prices);
       record(attributed, this.deps.recorder, this.deps.observer, (error) => {

@@ -2,8 +2,10 @@ import { type AuthenticatedKey, type ProviderCredential } from '@apex/auth';
 import { type Uuid } from '@apex/common';
 import { type Target } from '@apex/llm';
 import { type RequestTrace } from '@apex/telemetry';
-import { type AttemptRow, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
+import { type AttemptRow, type Receipt, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
 import { type Call, type Refusal } from './call.js';
+import { type TopLevel } from './json/top-level.js';
+import { type Plan } from './plan.js';
 import { type Wire } from './wire/wire.js';
 
 /**
@@ -34,6 +36,8 @@ export interface Labels {
 
 export interface Admitted extends Authenticated {
   readonly body: Buffer;
+  /** Where the body's members stand. */
+  readonly top: TopLevel;
   /** The body, parsed; null where nothing had to be. */
   readonly json: Readonly<Record<string, unknown>> | null;
   readonly call: Call;
@@ -55,11 +59,15 @@ export interface Candidate {
 }
 
 export interface Cohort {
-  readonly cohort: 'gateway' | 'direct';
+  /** `control`: held out by the experiment; nothing acts on it. */
+  readonly cohort: 'gateway' | 'direct' | 'control';
   readonly reason: string | null;
 }
 
-export interface Decided extends Admitted, Cohort {}
+export interface Decided extends Admitted, Cohort {
+  /** null: nothing may act, and there is nothing to prove. */
+  readonly plan: Plan | null;
+}
 
 /** Refused by Apex before any attempt, for a caller that is known: it is recorded. */
 export interface Denied extends Authenticated, Cohort {
@@ -101,6 +109,8 @@ export interface Executed {
 export interface Attributed {
   readonly record: UsageRecordRow;
   readonly attempts: readonly AttemptRow[];
+  /** null: nothing could act on it. */
+  readonly receipt: Receipt | null;
   readonly trace: RequestTrace | null;
 }
 

@@ -37,6 +37,8 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
   const glanced = top === null ? null : glances[request.surface](body, top);
   const checked = glanced === null ? parseAndCheck(body, request.surface) : { ok: true as const, call: glanced, json: null };
   if (!checked.ok) return deny(checked.refusal);
+  // Whatever a parser takes for an object the scan has seen as well; were it not so, nothing could be said of the bytes.
+  if (top === null) return deny(refusals.malformedJson());
 
   const { call } = checked;
   const route = deps.providers.route(call.model);
@@ -49,7 +51,7 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
     json = parseObject(body);
     if (json === null) return deny(refusals.malformedJson(), call);
   }
-  return { ok: true, request: { ...request, body, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
+  return { ok: true, request: { ...request, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;

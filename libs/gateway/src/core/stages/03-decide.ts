@@ -1,4 +1,5 @@
 import { type TrafficRouter } from '@apex/flags';
+import { type PlanDeps, planFor } from '../plan.js';
 import { type Admitted, type Authenticated, type Cohort, type Decided } from '../types.js';
 
 /** Which path a request takes, and why where it is not the gateway. */
@@ -8,5 +9,13 @@ export function assignCohort(request: Authenticated, traffic: TrafficRouter): Co
   return assignment.cohort === 'gateway' ? { cohort: 'gateway', reason: null } : assignment;
 }
 
+export interface DecideDeps extends PlanDeps {
+  readonly traffic: TrafficRouter;
+}
+
 /** What will be done with an admitted request. */
-export const decide = (request: Admitted, traffic: TrafficRouter): Decided => ({ ...request, ...assignCohort(request, traffic) });
+export function decide(request: Admitted, deps: DecideDeps): Decided {
+  const { cohort, reason } = assignCohort(request, deps.traffic);
+  const plan = cohort === 'gateway' ? planFor(request, deps) : null;
+  return { ...request, cohort: plan?.decision.arm === 'control' ? 'control' : cohort, reason, plan };
+}

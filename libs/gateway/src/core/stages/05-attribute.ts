@@ -2,6 +2,7 @@ import { assertExact } from '@apex/common';
 import { type PriceBook, type Target } from '@apex/llm';
 import { NO_TOKENS, type AttemptRow, type OpenEntry, type Pricing, type UsageRecordRow, type UsageSource } from '@apex/usage';
 import { type Call } from '../call.js';
+import { receiptFor, type Served } from '../receipts.js';
 import { type AttemptOutcome, type Attributed, type Decided, type Denied, type Executed } from '../types.js';
 
 /*
@@ -23,7 +24,12 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
     firstByteMs: executed.firstByteAt === null ? null : executed.firstByteAt - request.receivedAt,
     durationMs: executed.endedAt - request.receivedAt,
   });
-  return { record, attempts, trace: request.trace };
+  return { record, attempts, receipt: request.plan === null ? null : receiptFor(request, request.plan, servedBy(executed, attempts), prices), trace: request.trace };
+}
+
+function servedBy({ attempts, status, httpStatus, target }: Executed, rows: readonly AttemptRow[]): Served {
+  const winner = attempts.findLast((attempt) => attempt.status === 'final' && attempt.target === target);
+  return { attempts: rows, good: status === 'final' && httpStatus < 300, servedModel: target?.model ?? null, baselineUsage: winner?.usage ?? null, steps: [] };
 }
 
 /** The record of a request that Apex refused itself. */
@@ -37,7 +43,7 @@ export function attributeDenied(denied: Denied, endedAt: number): Attributed {
     firstByteMs: null,
     durationMs: endedAt - denied.receivedAt,
   });
-  return { record, attempts: [], trace: denied.trace };
+  return { record, attempts: [], receipt: null, trace: denied.trace };
 }
 
 /** What the books would say if this process died during the attempt that is about to start. */

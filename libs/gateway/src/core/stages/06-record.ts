@@ -7,6 +7,6 @@ import { type Attributed } from '../types.js';
  * cut off or abandoned. `done(error)`: it is not in the books, and the answer must not pretend that it is.
  */
 export function record(attributed: Attributed, recorder: UsageRecorder, observer: RequestObserver, done: (error?: Error) => void): void {
-  recorder.close(attributed.record, attributed.attempts, done);
+  recorder.close(attributed.record, attributed.attempts, done, attributed.receipt);
   observer.observe(attributed.record, attributed.attempts, attributed.trace);
 }

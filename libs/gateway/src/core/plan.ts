@@ -1,0 +1,43 @@
+import { type ActivePolicies, armOf, clusterOf, type Decision, type DecisionLayer } from '@apex/policy';
+import { firstUserMessage, isDeterministic, maxTokensOf } from './surfaces/traits.js';
+import { type Admitted } from './types.js';
+
+/** What may be done for a request, and what its receipt has to know that was known before anything was done. */
+export interface Plan {
+  readonly decision: Decision;
+  readonly cluster: string;
+  readonly maxTokens: number | null;
+}
+
+export interface PlanDeps {
+  readonly policies: ActivePolicies;
+  readonly decisions: DecisionLayer;
+}
+
+/**
+ * The plan for a request on the gateway path; null where the customer's policy has no mechanism on, or the period's secret
+ * is not known here yet: then nothing acts, nothing is claimed, and the request is served as asked.
+ */
+export function planFor(request: Admitted, { policies, decisions }: PlanDeps): Plan | null {
+  const { customerId, keyId } = request.key;
+  const secret = policies.secretAt(customerId, request.receivedAt);
+  if (secret === null) return null;
+  const policy = policies.of(customerId);
+  const { mechanisms, experiment } = policy.document;
+  if (!Object.values(mechanisms).some(({ enabled }) => enabled)) return null;
+  const { body, top, headers } = request;
+  const cluster = clusterOf(customerId, keyId, request.labels.session, firstUserMessage(body, top));
+  const cache = headers['x-apex-cache'];
+  const decision = decisions.decide(
+    {
+      customerId,
+      model: request.call.model,
+      deterministic: isDeterministic(request.surface, body, top),
+      cacheHeader: cache === 'off' || cache === 'exact' || cache === 'semantic' ? cache : null,
+      cluster,
+      arm: armOf(secret, cluster, experiment.controlPpm),
+    },
+    policy,
+  );
+  return { decision, cluster, maxTokens: maxTokensOf(body, top) };
+}

@@ -1,0 +1,70 @@
+import { type Surface } from '@apex/usage';
+import { skipSpace, skipToValue, skipValue } from '../json/skip-value.js';
+import { type TopLevel } from '../json/top-level.js';
+
+/*
+ * What the decision wants to know of a body that has been admitted, read from its bytes. Where a body says a thing in an
+ * unusual way the careful answer is given: not deterministic, no limit.
+ */
+
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const COMMA = 0x2c;
+
+/** Whether the model would answer the same each time: temperature 0 or a seed; embeddings always do. */
+export function isDeterministic(surface: Surface, body: Buffer, top: TopLevel): boolean {
+  if (surface === 'embeddings') return true;
+  const temperature = spelled(body, top, 'temperature');
+  if (temperature === '0' || temperature === '0.0') return true;
+  const seed = spelled(body, top, 'seed');
+  return seed !== null && /^-?\d+$/.test(seed);
+}
+
+const LIMITS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'] as const;
+
+/** The most tokens that the client wants generated; null: it does not say. */
+export function maxTokensOf(body: Buffer, top: TopLevel): number | null {
+  for (const name of LIMITS) {
+    const value = spelled(body, top, name);
+    if (value !== null && /^\d{1,15}$/.test(value)) return Number(value);
+  }
+  return null;
+}
+
+/** The bytes of the first thing that a user said: what tells one conversation from another. */
+export function firstUserMessage(body: Buffer, top: TopLevel): Buffer {
+  const span = top.members.get('messages') ?? top.members.get('input');
+  if (span === undefined) return body.subarray(0, 0);
+  if (body[span.valueStart] !== OPEN_BRACKET) return body.subarray(span.valueStart, span.valueEnd);
+  let at = skipSpace(body, span.valueStart + 1);
+  while (at < span.valueEnd && body[at] !== CLOSE_BRACKET) {
+    const end = skipValue(body, at);
+    if (end < 0) break;
+    if (body[at] !== OPEN_BRACE || isUsers(body, at)) return body.subarray(at, end);
+    at = skipSpace(body, end);
+    if (body[at] === COMMA) at = skipSpace(body, at + 1);
+  }
+  return body.subarray(span.valueStart, span.valueEnd);
+}
+
+/** Whether the object at `from` has the role `user`. */
+function isUsers(body: Buffer, from: number): boolean {
+  let at = skipSpace(body, from + 1);
+  while (body[at] !== CLOSE_BRACE) {
+    const valueStart = skipToValue(body, at);
+    const valueEnd = valueStart < 0 ? -1 : skipValue(body, valueStart);
+    if (valueEnd < 0) return false;
+    if (body.toString('latin1', at, at + 6) === '"role"') return body.toString('latin1', valueStart, valueEnd) === '"user"';
+    at = skipSpace(body, valueEnd);
+    if (body[at] === COMMA) at = skipSpace(body, at + 1);
+  }
+  return false;
+}
+
+/** A short value as it is spelled; null where it is missing or long. */
+function spelled(body: Buffer, top: TopLevel, name: string): string | null {
+  const span = top.members.get(name);
+  return span === undefined || span.valueEnd - span.valueStart > 32 ? null : body.toString('latin1', span.valueStart, span.valueEnd);
+}
