@@ -12,6 +12,8 @@ export {
 } from './core/usage.types.js';
 export { type AdjustmentFact, type Arm, MECHANISMS, type Mechanism, type QuotedRates, type Receipt, type ReceiptInputs, type Step, type VoidReason } from './core/savings/receipt.types.js';
 export { computeReceipt, cost, foldAdjustments } from './core/savings/receipt.js';
+export { Receipts, type ReceiptView } from './receipts.service.js';
+export { SavingsQuery, type SavingsSummary, type SavingsSums } from './savings-query.service.js';
 export { UsageRecorder } from './ports/usage-recorder.js';
 export { UsageModule } from './usage.module.js';
 export { RecordingService, type RecordingOptions, type RecordingStatistics, type UsageConfig } from './recording.service.js';

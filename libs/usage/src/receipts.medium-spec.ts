@@ -9,6 +9,7 @@ import { receiptInputs } from './core/savings/receipt.fakes.js';
 import { computeReceipt } from './core/savings/receipt.js';
 import { type Receipt, type ReceiptInputs } from './core/savings/receipt.types.js';
 import { FEEDBACK_WINDOW_MS, Receipts } from './receipts.service.js';
+import { SavingsQuery } from './savings-query.service.js';
 import { Sealer } from './sealer.service.js';
 
 // Real: Postgres, the journal.
@@ -111,6 +112,32 @@ describe('receipts', () => {
       if (table === 'receipt_chain') await new Sealer(database.dataSource).seal();
       await expect(database.dataSource.query(`update ${table} set customer_id = 'x'`)).rejects.toThrow('append-only');
       await expect(database.dataSource.query(`delete from ${table}`)).rejects.toThrow('append-only');
+    }
+  });
+
+  it('add up to what each of them says, with what came later', async () => {
+    const made = await record('sums', someInputs(50));
+    await receipts.adjust('sums', made[5]!.requestId, { kind: 'spent', spending: { kind: 'shadow', id: 's', costPd: 12_345 } }, 'test');
+    await receipts.adjust('sums', made[6]!.requestId, { kind: 'void', reason: 'rejected' }, 'test');
+    const views: Receipt[] = [];
+    for await (const view of receipts.between('sums', new Date(0), new Date(Date.UTC(2100, 0)))) views.push(view.current);
+    const { total, arms, models } = await new SavingsQuery(database.dataSource, clock).summarize({ customerId: 'sums', from: new Date(0), to: new Date(Date.UTC(2100, 0)) });
+    const sum = (of: readonly Receipt[], pick: (receipt: Receipt) => number): string => String(of.reduce((all, receipt) => all + BigInt(pick(receipt)), 0n));
+    for (const [sums, of] of [
+      [total, views],
+      [arms.control, views.filter(({ inputs }) => inputs.arm === 'control')],
+      ...models.map((one) => [one, views.filter(({ inputs }) => inputs.requestedModel === one.model)] as const),
+    ] as const) {
+      expect(sums).toMatchObject({
+        receipts: of.length,
+        void: of.filter(({ status }) => status === 'void').length,
+        baselinePicodollars: sum(of, ({ baselinePd }) => baselinePd),
+        actualPicodollars: sum(of, ({ actualPd }) => actualPd),
+        savingPicodollars: sum(of, ({ savingPd }) => savingPd),
+        overheadPicodollars: sum(of, ({ overheadPd }) => overheadPd),
+      });
+      const billable = of.filter(({ status, shares }) => status === 'billable' && shares.exact_cache !== undefined);
+      expect(sums.mechanisms.exact_cache).toEqual({ receipts: billable.length, savingPicodollars: sum(billable, ({ shares }) => shares.exact_cache!) });
     }
   });
 

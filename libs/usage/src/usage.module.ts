@@ -4,10 +4,14 @@ import { DataSource } from 'typeorm';
 import { UsageRecorder } from './ports/usage-recorder.js';
 import { Reconciler } from './reconciler.service.js';
 import { RecordingService, type UsageConfig } from './recording.service.js';
+import { Receipts } from './receipts.service.js';
+import { SavingsQuery } from './savings-query.service.js';
+import { Sealer } from './sealer.service.js';
+import { Sealing } from './sealing.js';
 import { UsageQuery } from './usage-query.service.js';
 
 /**
- * Provides `UsageRecorder`, `UsageQuery`, `Reconciler` and `RecordingService` to the whole application. The journal can
+ * Provides `UsageRecorder`, `UsageQuery`, `Receipts`, `SavingsQuery`, `Reconciler` and `RecordingService` to the whole application. The journal can
  * be written from the first moment; it is replayed when the application starts and flushed when it ends.
  */
 @Global()
@@ -20,9 +24,12 @@ export class UsageModule {
         { provide: RecordingService, useFactory: (dataSource: DataSource) => RecordingService.open({ ...config, dataSource }), inject: [DataSource] },
         { provide: UsageRecorder, useFactory: (recording: RecordingService): UsageRecorder => recording.recorder, inject: [RecordingService] },
         { provide: UsageQuery, useFactory: (dataSource: DataSource) => new UsageQuery(dataSource, new SystemClock()), inject: [DataSource] },
+        { provide: Receipts, useFactory: (dataSource: DataSource) => new Receipts(dataSource, new SystemClock()), inject: [DataSource] },
+        { provide: SavingsQuery, useFactory: (dataSource: DataSource) => new SavingsQuery(dataSource, new SystemClock()), inject: [DataSource] },
+        { provide: Sealing, useFactory: (dataSource: DataSource) => new Sealing(new Sealer(dataSource)), inject: [DataSource] },
         { provide: Reconciler, useFactory: (dataSource: DataSource, recording: RecordingService) => new Reconciler(dataSource, () => recording.flushWithin(10_000)), inject: [DataSource, RecordingService] },
       ],
-      exports: [RecordingService, UsageRecorder, UsageQuery, Reconciler],
+      exports: [RecordingService, UsageRecorder, UsageQuery, Receipts, SavingsQuery, Reconciler],
     };
   }
 }

@@ -1,0 +1,43 @@
+import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { type Sealer } from './sealer.service.js';
+
+const EVERY_MS = 1_000;
+
+/** Runs the sealer once a second for as long as the application does. Every process may: chains are extended under locks. */
+export class Sealing implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly log = new Logger('Sealing');
+  private timer: NodeJS.Timeout | null = null;
+  private round: Promise<void> = Promise.resolve();
+  private stopped = false;
+  private failing = false;
+
+  constructor(private readonly sealer: Sealer) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearTimeout(this.timer);
+    await this.round;
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.round = this.run().finally(() => {
+        if (!this.stopped) this.schedule();
+      });
+    }, EVERY_MS).unref();
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await this.sealer.seal();
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing && !this.stopped) this.log.warn(`receipts cannot be sealed and wait: ${error instanceof Error ? error.message : String(error)}`);
+      this.failing = true;
+    }
+  }
+}
