@@ -1,7 +1,4 @@
-import { createHash, hash, timingSafeEqual } from 'node:crypto';
-
-/** SHA-256 of a text (UTF-8) as 64 lower-case hex digits. */
-export const sha256Hex = (text: string): string => hash('sha256', text, 'hex');
+import { createHash, timingSafeEqual } from 'node:crypto';
 
 /** SHA-256 of bytes. */
 export const sha256 = (data: Buffer | string): Buffer => createHash('sha256').update(data).digest();

@@ -20,7 +20,7 @@ export const refused: readonly Refused[] = [
     client: 'ai SDK anthropic',
     providers: ['gemini'],
     features: ['JSON schema'],
-    param: /^parallelTools$/,
+    param: /^tool_choice\.disable_parallel_tool_use$/,
     why: 'for models that it does not know it forces a tool and forbids several calls at once, which Gemini cannot be told: set `structuredOutputMode: "outputFormat"`',
   },
 ];

@@ -5,7 +5,7 @@ import { checkStrictSchema } from './strict-schema.js';
 import { type Turn } from './turns.js';
 
 /** The versions of the API; all but the newest take sampling parameters. */
-export const NEWEST_VERSION = '2026-10-21';
+const NEWEST_VERSION = '2026-10-21';
 export const VERSIONS: readonly string[] = ['2023-01-01', '2023-06-01', NEWEST_VERSION];
 
 /**

@@ -42,7 +42,7 @@ export function contentOf({ steps }: Answer): ContentPart[] {
 
 export const textOf = (steps: readonly Step[]): string => steps.map((step) => (step.kind === 'call' ? '' : step.text)).join('');
 
-export const thinkingBlock = ({ pieces, signature, redacted }: ThinkingShown): object => (redacted === null ? { type: 'thinking', thinking: pieces.join(''), signature } : { type: 'redacted_thinking', data: redacted });
+const thinkingBlock = ({ pieces, signature, redacted }: ThinkingShown): object => (redacted === null ? { type: 'thinking', thinking: pieces.join(''), signature } : { type: 'redacted_thinking', data: redacted });
 
 /** The body of an answer that is not streamed. */
 export function messageBody(rendering: Rendering): string {

@@ -1,13 +1,6 @@
-import { type ActivePolicies, armOf, clusterOf, type Decision, type DecisionLayer } from '@apex/policy';
+import { type ActivePolicies, armOf, clusterOf, type DecisionLayer } from '@apex/policy';
 import { firstUserMessage, isDeterministic, maxTokensOf } from './surfaces/traits.js';
-import { type Admitted } from './types.js';
-
-/** What may be done for a request, and what its receipt has to know that was known before anything was done. */
-export interface Plan {
-  readonly decision: Decision;
-  readonly cluster: string;
-  readonly maxTokens: number | null;
-}
+import { type Admitted, type Plan } from './types.js';
 
 export interface PlanDeps {
   readonly policies: ActivePolicies;

@@ -1,8 +1,7 @@
 import { type Picodollars } from '@apex/common';
 import { type PriceBook, type Target } from '@apex/llm';
 import { type AttemptRow, computeReceipt, cost, NO_TOKENS, type Receipt, type ReceiptInputs, type Step, type TokenUsage } from '@apex/usage';
-import { type Plan } from './plan.js';
-import { type Decided } from './types.js';
+import { type Decided, type Plan } from './types.js';
 
 /** Bytes of JSON per token, for the size of a prompt that no provider has counted: a covariate, never a bill. */
 const BYTES_PER_TOKEN = 4;

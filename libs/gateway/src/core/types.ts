@@ -1,11 +1,11 @@
 import { type AuthenticatedKey, type ProviderCredential } from '@apex/auth';
 import { type Uuid } from '@apex/common';
 import { type Target } from '@apex/llm';
+import { type Decision } from '@apex/policy';
 import { type RequestTrace } from '@apex/telemetry';
 import { type AttemptRow, type Receipt, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
 import { type Call, type Refusal } from './call.js';
 import { type TopLevel } from './json/top-level.js';
-import { type Plan } from './plan.js';
 import { type Wire } from './wire/wire.js';
 
 /**
@@ -62,6 +62,14 @@ export interface Cohort {
   /** `control`: held out by the experiment; nothing acts on it. */
   readonly cohort: 'gateway' | 'direct' | 'control';
   readonly reason: string | null;
+}
+
+/** What may be done for a request, and what its receipt has to know that was known before anything was done. */
+export interface Plan {
+  readonly decision: Decision;
+  /** Of the experiment. */
+  readonly cluster: string;
+  readonly maxTokens: number | null;
 }
 
 export interface Decided extends Admitted, Cohort {

@@ -1,3 +1,5 @@
+import { fieldsOf } from '@apex/common';
+
 /** Tokens of one text by one vocabulary. */
 export type CountText = (text: string) => number;
 
@@ -53,32 +55,32 @@ function countBounded(text: string, countText: CountText): number {
  * two by their JSON). Images, audio and files count nothing here. Whatever is not as expected is passed over.
  */
 export function countChat(body: unknown, countText: CountText): number {
-  const request = fields(body);
+  const request = fieldsOf(body);
   const texts: string[] = [];
   let overhead = TOKENS_PRIMING_THE_ANSWER;
   for (const item of list(request['messages'])) {
-    const message = fields(item);
+    const message = fieldsOf(item);
     overhead += TOKENS_PER_MESSAGE;
     pushString(texts, message['role']);
     if (pushString(texts, message['name'])) overhead += TOKENS_PER_NAME;
     pushContent(texts, message['content']);
     pushString(texts, message['refusal']);
     for (const call of [...list(message['tool_calls']), { function: message['function_call'] }]) {
-      const { name, arguments: args } = fields(fields(call)['function']) as { name?: unknown; arguments?: unknown };
+      const { name, arguments: args } = fieldsOf(fieldsOf(call)['function']) as { name?: unknown; arguments?: unknown };
       pushString(texts, name);
       pushString(texts, args);
     }
   }
-  for (const tool of [...list(request['tools']), ...list(request['functions'])]) pushString(texts, JSON.stringify(fields(tool)['function'] ?? tool));
-  pushString(texts, JSON.stringify(fields(request['response_format'])['json_schema']));
+  for (const tool of [...list(request['tools']), ...list(request['functions'])]) pushString(texts, JSON.stringify(fieldsOf(tool)['function'] ?? tool));
+  pushString(texts, JSON.stringify(fieldsOf(request['response_format'])['json_schema']));
   return overhead + countTexts(texts, countText);
 }
 
 function pushContent(texts: string[], content: unknown): void {
   if (pushString(texts, content)) return;
   for (const part of list(content)) {
-    pushString(texts, fields(part)['text']);
-    pushString(texts, fields(part)['refusal']);
+    pushString(texts, fieldsOf(part)['text']);
+    pushString(texts, fieldsOf(part)['refusal']);
   }
 }
 
@@ -89,5 +91,3 @@ function pushString(texts: string[], value: unknown): boolean {
 }
 
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const fields = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};

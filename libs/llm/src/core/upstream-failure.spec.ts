@@ -14,6 +14,8 @@ describe('classifyUpstreamError', () => {
     ['UND_ERR_INVALID_ARG', 'connect_failed'],
     ['UND_ERR_CONNECT_TIMEOUT', 'connect_timeout'],
     ['ETIMEDOUT', 'connect_timeout'],
+    // undici's name for a proxy that refuses to connect.
+    ['UND_ERR_ABORTED', 'connect_failed'],
     ['UND_ERR_CLOSED', 'aborted'],
   ])('before the request was sent: %s is %s', (code, failure) => {
     expect(classifyUpstreamError(error(code), before)).toBe(failure);

@@ -1,3 +1,5 @@
+import { type CallFailure } from '@apex/http1';
+
 /**
  * How a call to a provider failed.
  * - `connect_failed`, `connect_timeout`: the request was never sent; the provider cannot have billed it.
@@ -7,7 +9,7 @@
  * - `aborted`: we ended it.
  * - `protocol`: what came was not HTTP, or not the HTTP that was announced.
  */
-export type UpstreamFailure = 'connect_failed' | 'connect_timeout' | 'first_byte_timeout' | 'idle_timeout' | 'reset' | 'aborted' | 'protocol';
+export type UpstreamFailure = CallFailure;
 
 /** What is known of a call besides its error. */
 export interface CallState {
@@ -33,14 +35,14 @@ const BY_CODE: Readonly<Record<string, UpstreamFailure>> = {
 
 /**
  * Names a failure by undici's error codes (undici, docs/api/Errors.md) and Node's. Before the request was sent every
- * error of the network, of names or of TLS is a failure to connect, whatever its code. An answer that ends short of
+ * error of the network, of names, of TLS or of a proxy is a failure to connect, whatever its code. An answer that ends short of
  * its announced length is a broken connection; anything else that is unknown after sending is `protocol`.
  */
 export function classifyUpstreamError(error: unknown, { sent, aborted }: CallState): UpstreamFailure {
   if (aborted) return 'aborted';
   const code = codeOf(error);
   const known = BY_CODE[code];
-  if (!sent) return known === 'connect_timeout' || code === 'ETIMEDOUT' ? 'connect_timeout' : known === 'aborted' ? 'aborted' : 'connect_failed';
+  if (!sent) return known === 'connect_timeout' || code === 'ETIMEDOUT' ? 'connect_timeout' : known === 'aborted' && code !== 'UND_ERR_ABORTED' ? 'aborted' : 'connect_failed';
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || isCutShort(error)) return 'reset';
   if (known !== undefined && known !== 'connect_timeout') return known;
   return 'protocol';

@@ -1,4 +1,4 @@
-import { type Protocol } from '../core/dialogue/codec.js';
+import { type Protocol } from '../core/dialogue/protocol.js';
 
 /** What a call to a provider is for. */
 export type Operation =

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { isFields } from '@apex/common';
 import { type KeyStore, type ProviderCredential } from '@apex/auth';
 import { type ProviderRegistry, type Route, type Target } from '@apex/llm';
 import { type Surface } from '@apex/usage';
@@ -6,7 +7,6 @@ import { type Call, type Refusal } from '../call.js';
 import { scanTopLevel } from '../json/top-level.js';
 import { refusals } from '../refusals.js';
 import { glances } from '../surfaces/glances.js';
-import { isObject } from '../surfaces/checks.js';
 import { surfaces } from '../surfaces/index.js';
 import { type Admitted, type Authenticated, type Candidate } from '../types.js';
 import { wireFor } from '../wire/index.js';
@@ -59,7 +59,7 @@ type JsonObject = Readonly<Record<string, unknown>>;
 function parseAndCheck(body: Buffer, surface: Surface): { readonly ok: true; readonly call: Call; readonly json: JsonObject } | { readonly ok: false; readonly refusal: Refusal } {
   const json = parse(body);
   if (json === undefined) return { ok: false, refusal: refusals.malformedJson() };
-  if (!isObject(json)) return { ok: false, refusal: refusals.notAnObject() };
+  if (!isFields(json)) return { ok: false, refusal: refusals.notAnObject() };
   const checked = surfaces[surface].check(json);
   return checked.ok ? { ok: true, call: checked.call, json } : checked;
 }
@@ -75,7 +75,7 @@ function parse(body: Buffer): unknown {
 
 function parseObject(body: Buffer): JsonObject | null {
   const json = parse(body);
-  return isObject(json) ? json : null;
+  return isFields(json) ? json : null;
 }
 
 /** Every place that can answer and that this customer has a key for; or why there is none. */

@@ -1,6 +1,7 @@
-import { refusals } from '../refusals.js';
+import { type Fields, isFields, isPresent } from '@apex/common';
 import { type Refusal } from '../call.js';
-import { type Body, checkCount, checkMessages, checkModel, checkStream, isNullish, isObject } from './checks.js';
+import { refusals } from '../refusals.js';
+import { checkCount, checkMessages, checkModel, checkStream } from './checks.js';
 import { openAiErrorBody, openAiErrorEvent } from './openai-errors.js';
 import { type SurfaceSpec } from './surface.js';
 
@@ -19,10 +20,10 @@ export const chatCompletions: SurfaceSpec = {
   errorEvent: openAiErrorEvent,
 };
 
-function checkStreamOptions(body: Body): Refusal | null {
+function checkStreamOptions(body: Fields): Refusal | null {
   const options = body['stream_options'];
-  if (isNullish(options)) return null;
-  if (!isObject(options)) return refusals.invalidType('stream_options', 'an object');
+  if (!isPresent(options)) return null;
+  if (!isFields(options)) return refusals.invalidType('stream_options', 'an object');
   if (body['stream'] !== true) return refusals.invalidValue('stream_options', "'stream' to be true where it is given");
-  return isNullish(options['include_usage']) || typeof options['include_usage'] === 'boolean' ? null : refusals.invalidType('stream_options.include_usage', 'a boolean');
+  return !isPresent(options['include_usage']) || typeof options['include_usage'] === 'boolean' ? null : refusals.invalidType('stream_options.include_usage', 'a boolean');
 }

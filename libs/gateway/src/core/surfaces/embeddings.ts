@@ -1,6 +1,7 @@
-import { refusals } from '../refusals.js';
+import { type Fields } from '@apex/common';
 import { type Refusal } from '../call.js';
-import { type Body, checkModel } from './checks.js';
+import { refusals } from '../refusals.js';
+import { checkModel } from './checks.js';
 import { openAiErrorBody, openAiErrorEvent } from './openai-errors.js';
 import { type SurfaceSpec } from './surface.js';
 
@@ -17,7 +18,7 @@ export const embeddings: SurfaceSpec = {
   errorEvent: openAiErrorEvent,
 };
 
-function checkInput(body: Body): Refusal | null {
+function checkInput(body: Fields): Refusal | null {
   const input = body['input'];
   if (input === undefined) return refusals.missingParameter('input');
   if (typeof input !== 'string' && !Array.isArray(input)) return refusals.invalidType('input', 'a string or an array');

@@ -1,6 +1,7 @@
-import { refusals } from '../refusals.js';
+import { type Fields } from '@apex/common';
 import { type Refusal } from '../call.js';
-import { type Body, checkCount, checkModel, checkStream } from './checks.js';
+import { refusals } from '../refusals.js';
+import { checkCount, checkModel, checkStream } from './checks.js';
 import { openAiErrorBody } from './openai-errors.js';
 import { type SurfaceSpec } from './surface.js';
 
@@ -17,7 +18,7 @@ export const responses: SurfaceSpec = {
   errorEvent: ({ message, code, param }) => Buffer.from(`event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param, sequence_number: 0 })}\n\n`),
 };
 
-function checkInput(body: Body): Refusal | null {
+function checkInput(body: Fields): Refusal | null {
   const input = body['input'];
   // A stored prompt may bring its own input.
   if (input === undefined) return 'prompt' in body || 'previous_response_id' in body ? null : refusals.missingParameter('input');

@@ -1,3 +1,4 @@
+import { type Fields } from '@apex/common';
 import { type Protocol } from '@apex/llm';
 import { type Surface } from '@apex/usage';
 import { type Call, type Refusal } from '../call.js';
@@ -10,7 +11,7 @@ export interface SurfaceSpec {
   /** null: embeddings, which are not translated. */
   readonly protocol: Protocol | null;
   /** The members that Apex itself relies on; the rest is the provider's to check. */
-  check(body: Readonly<Record<string, unknown>>): BodyCheck;
+  check(body: Fields): BodyCheck;
   /** A refusal in the shape that this API's SDKs raise as their own errors. */
   errorBody(refusal: Refusal, requestId: string): Buffer;
   /** The same inside a stream that has begun. */

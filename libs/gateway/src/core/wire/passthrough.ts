@@ -1,12 +1,16 @@
-import { type Operation, type Protocol, type Target, readAnthropicUsage, readOpenAiUsage, readResponsesUsage } from '@apex/llm';
+import { isFields } from '@apex/common';
+import { type Operation, type Protocol, type Target, readAnthropicUsage, readOpenAiUsage, readResponsesUsage, unsealed } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
 import { scanTopLevel, splice } from '../json/top-level.js';
 import { readUsageTail } from '../json/usage-tail.js';
+import { inBrief } from './left-out.js';
 import { ChatReader, MessagesReader, ResponsesReader } from './readers.js';
 import { type EventReader, SseRelay } from './sse-relay.js';
 import { type StreamRelay, type WholeAnswer, type Wire, type WireRequest } from './wire.js';
 
 interface Passing {
+  /** null: embeddings, which have no history. */
+  readonly protocol: Exclude<Protocol, 'gemini'> | null;
   operation(request: WireRequest, target: Target): Operation;
   readUsage(usage: unknown): TokenUsage | null;
   reader(request: WireRequest): EventReader;
@@ -16,7 +20,8 @@ interface Passing {
 
 /**
  * Client and provider speak the same protocol: bytes pass in both directions. A splice that leaves every other byte takes
- * the provider's name off the model, and asks for a chat stream's usage.
+ * the provider's name off the model, and asks for a chat stream's usage. Only a history that holds what Apex sealed into it for
+ * another provider is written anew, without that.
  */
 class Passthrough implements Wire {
   readonly passthrough = true;
@@ -24,9 +29,10 @@ class Passthrough implements Wire {
   constructor(private readonly passing: Passing) {}
 
   encode(request: WireRequest, target: Target) {
-    let { body } = request;
+    const opened = this.passing.protocol === null ? null : unsealed(this.passing.protocol, request.body);
+    let body = opened?.body ?? request.body;
     if (target.model !== request.call.model) body = replaceMember(body, 'model', JSON.stringify(target.model));
-    return { ok: true as const, call: { operation: this.passing.operation(request, target), body: this.passing.prepare(body, request, target), ignored: [] } };
+    return { ok: true as const, call: { operation: this.passing.operation(request, target), body: this.passing.prepare(body, request, target), ignored: inBrief(opened?.leftOut ?? []) } };
   }
 
   createRelay(request: WireRequest): StreamRelay {
@@ -38,8 +44,8 @@ class Passthrough implements Wire {
     // The tail tells, and the rest need not be parsed.
     const fromTail = last === undefined ? null : this.passing.readUsage(readUsageTail(last));
     if (fromTail !== null) return { usage: fromTail, body: chunks };
-    const json = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { usage?: unknown } | null;
-    return { usage: this.passing.readUsage(json?.usage), body: chunks, json };
+    const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return { usage: isFields(json) ? this.passing.readUsage(json['usage']) : null, body: chunks, json };
   }
 
   readError(_request: WireRequest, _status: number, chunks: readonly Buffer[]): readonly Buffer[] {
@@ -54,6 +60,7 @@ const generate = (protocol: Protocol) => (request: WireRequest, target: Target):
 const asksForUsage = (request: WireRequest): boolean => request.call.stream && !request.call.wantsUsageChunk;
 
 export const chatPassthrough: Wire = new Passthrough({
+  protocol: 'openai-chat',
   operation: generate('openai-chat'),
   readUsage: readOpenAiUsage,
   reader: (request) => new ChatReader(asksForUsage(request)),
@@ -61,6 +68,7 @@ export const chatPassthrough: Wire = new Passthrough({
 });
 
 export const embeddingsPassthrough: Wire = new Passthrough({
+  protocol: null,
   operation: (_request, target) => ({ kind: 'embeddings', model: target.model }),
   readUsage: readOpenAiUsage,
   reader: () => new ChatReader(false),
@@ -68,6 +76,7 @@ export const embeddingsPassthrough: Wire = new Passthrough({
 });
 
 export const responsesPassthrough: Wire = new Passthrough({
+  protocol: 'openai-responses',
   operation: generate('openai-responses'),
   readUsage: readResponsesUsage,
   reader: () => new ResponsesReader(),
@@ -75,6 +84,7 @@ export const responsesPassthrough: Wire = new Passthrough({
 });
 
 export const messagesPassthrough: Wire = new Passthrough({
+  protocol: 'anthropic-messages',
   operation: generate('anthropic-messages'),
   readUsage: readAnthropicUsage,
   reader: () => new MessagesReader(),

@@ -1,3 +1,4 @@
+import { type Fields, fieldsOf, isFields } from '@apex/common';
 import { AnthropicUsageMeter, readOpenAiUsage, readResponsesUsage } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
 import { type EventReader, type EventVerdict } from './sse-relay.js';
@@ -7,10 +8,6 @@ const N = 0x6e;
 
 const done: EventVerdict = { done: true };
 const failed: EventVerdict = { failed: true };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function parse(data: string): Fields | null {
   try {
@@ -53,7 +50,7 @@ export class ResponsesReader implements EventReader {
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed': {
-        const response = isFields(event['response']) ? event['response'] : {};
+        const response = fieldsOf(event['response']);
         return verdict(readResponsesUsage(response['usage']), event['type'] === 'response.failed');
       }
       case 'error':
@@ -75,10 +72,12 @@ export class MessagesReader implements EventReader {
   read(data: string): EventVerdict | null {
     const event = parse(data);
     switch (event?.['type']) {
+      // Good only together with the end: a stream that is cut before it has generated more than this.
       case 'message_start':
+        this.meter.merge(fieldsOf(event['message'])['usage']);
+        return null;
       case 'message_delta':
-        // Good only together with the end: a stream that is cut here has generated more than this.
-        this.meter.push(event['type'], data);
+        this.meter.merge(event['usage']);
         return null;
       case 'message_stop':
         return verdict(this.meter.usage(), false);

@@ -1,3 +1,4 @@
+import { SseEventTooLarge } from '@apex/llm';
 import fc from 'fast-check';
 import { ChatReader } from './readers.js';
 import { SseRelay } from './sse-relay.js';
@@ -84,6 +85,6 @@ describe('SseRelay', () => {
     const read = Buffer.alloc(1024 * 1024, 'a');
     expect(() => {
       for (let i = 0; i < 10; i++) sse.push(read);
-    }).toThrow('an event of more than');
+    }).toThrow(SseEventTooLarge);
   });
 });

@@ -1,13 +1,9 @@
+import { MAX_SSE_EVENT_BYTES, SseEventTooLarge } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
 import { type RelayStep, type StreamRelay } from './wire.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
-
-/** An event longer than this is no event: the stream is refused rather than held in memory. */
-const MAX_EVENT_BYTES = 8 * 1024 * 1024;
-
-export class SseEventTooLarge extends Error {}
 
 /** What one event of a protocol means to Apex. */
 export interface EventVerdict {
@@ -40,27 +36,15 @@ const NOTHING: readonly Buffer[] = [];
 export class SseRelay implements StreamRelay {
   private carry: Buffer[] = [];
   private carried = 0;
-  private done = false;
-  private seenUsage: TokenUsage | null = null;
-  private errorSeen = false;
+  complete = false;
+  failed = false;
+  usage: TokenUsage | null = null;
 
   constructor(private readonly reader: EventReader) {}
 
-  get usage(): TokenUsage | null {
-    return this.seenUsage;
-  }
-
-  get complete(): boolean {
-    return this.done;
-  }
-
-  get failed(): boolean {
-    return this.errorSeen;
-  }
-
   /** @throws SseEventTooLarge */
   push(chunk: Buffer): RelayStep {
-    if (this.done) return { forward: NOTHING, hold: [chunk] };
+    if (this.complete) return { forward: NOTHING, hold: [chunk] };
     const end = this.eventsEnd(chunk);
     if (end < 0) {
       this.keep(chunk);
@@ -71,7 +55,7 @@ export class SseRelay implements StreamRelay {
     const step = interest < 0 ? { forward: [events], hold: NOTHING } : this.readFrom(events, interest);
     if (end === chunk.length) return step;
     const rest = chunk.subarray(end);
-    if (this.done) return { forward: step.forward, hold: [...step.hold, rest] };
+    if (this.complete) return { forward: step.forward, hold: [...step.hold, rest] };
     this.keep(rest);
     return step;
   }
@@ -104,11 +88,11 @@ export class SseRelay implements StreamRelay {
       const start = eventStart(events, interest, runStart);
       const end = nextEventEnd(events, interest);
       const drop = this.inspect(events.subarray(start, end));
-      if (drop || this.done) {
+      if (drop || this.complete) {
         if (start > runStart) forward.push(events.subarray(runStart, start));
         runStart = drop ? end : start;
       }
-      if (this.done) return { forward, hold: [events.subarray(runStart)] };
+      if (this.complete) return { forward, hold: [events.subarray(runStart)] };
       interest = end < events.length ? this.reader.findInterest(events, end) : -1;
     }
     if (runStart < events.length) forward.push(runStart === 0 ? events : events.subarray(runStart));
@@ -119,16 +103,16 @@ export class SseRelay implements StreamRelay {
   private inspect(event: Buffer): boolean {
     const verdict = this.reader.read(eventData(event));
     if (verdict === null) return false;
-    if (verdict.usage !== undefined) this.seenUsage = verdict.usage;
-    if (verdict.done === true) this.done = true;
-    if (verdict.failed === true) this.errorSeen = true;
+    if (verdict.usage !== undefined) this.usage = verdict.usage;
+    if (verdict.done === true) this.complete = true;
+    if (verdict.failed === true) this.failed = true;
     return verdict.drop === true;
   }
 
   private keep(bytes: Buffer): void {
     this.carry.push(bytes);
     this.carried += bytes.length;
-    if (this.carried > MAX_EVENT_BYTES) throw new SseEventTooLarge(`an event of more than ${MAX_EVENT_BYTES} bytes`);
+    if (this.carried > MAX_SSE_EVENT_BYTES) throw new SseEventTooLarge(MAX_SSE_EVENT_BYTES);
   }
 
   /** Behind the last blank line in `chunk`, one that began in the carried bytes included; -1 if there is none. */

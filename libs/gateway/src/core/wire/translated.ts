@@ -1,6 +1,8 @@
-import { type Codec, type StreamDecoder, type StreamEncoder, SseParser, type Target, formatSse, ignoredHints } from '@apex/llm';
+import { isFields, isPresent } from '@apex/common';
+import { type Codec, type Problem, type StreamDecoder, type StreamEncoder, SseParser, type Target, formatSse, ignoredHints } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
 import { refusals } from '../refusals.js';
+import { inBrief } from './left-out.js';
 import { type RelayStep, type StreamRelay, type WholeAnswer, type Wire, type WireRequest } from './wire.js';
 
 const NOTHING: readonly Buffer[] = [];
@@ -15,17 +17,22 @@ export class Translated implements Wire {
   ) {}
 
   encode(request: WireRequest, target: Target): ReturnType<Wire['encode']> {
-    const body = JSON.parse(request.body.toString('utf8')) as Readonly<Record<string, unknown>>;
+    const body: unknown = request.json ?? JSON.parse(request.body.toString('utf8'));
     const decoded = this.client.decodeRequest(body);
     if (!decoded.ok) return { ok: false, refusal: refusals.untranslatable(target.provider.name, decoded.problems) };
     const encoded = this.provider.encodeRequest({ ...decoded.value, model: target.model });
-    if (!encoded.ok) return { ok: false, refusal: refusals.untranslatable(target.provider.name, encoded.problems) };
+    const names = this.client.namesIn(body);
+    if (!encoded.ok) {
+      const named = (problem: Problem): Problem => ({ ...problem, param: names(problem.param) });
+      const [first, ...rest] = encoded.problems;
+      return { ok: false, refusal: refusals.untranslatable(target.provider.name, [named(first), ...rest.map(named)]) };
+    }
     return {
       ok: true,
       call: {
         operation: { kind: 'generate', protocol: this.provider.protocol, model: target.model, stream: request.call.stream },
         body: Buffer.from(JSON.stringify(encoded.value.body)),
-        ignored: [...hintsIn(body, ignoredHints[this.client.protocol]), ...(encoded.value.ignoredHints ?? [])],
+        ignored: inBrief([...hintsIn(body, ignoredHints[this.client.protocol]), ...(encoded.value.ignoredHints ?? []).map(names)]),
       },
     };
   }
@@ -63,26 +70,14 @@ export class Translated implements Wire {
 /** Each event of the provider becomes the client's at once; what ends the stream waits for the books. */
 class TranslatingRelay implements StreamRelay {
   private readonly parser = new SseParser();
-  private done = false;
-  private errorSeen = false;
-  private seenUsage: TokenUsage | null = null;
+  complete = false;
+  failed = false;
+  usage: TokenUsage | null = null;
 
   constructor(
     private readonly decoder: StreamDecoder,
     private readonly encoder: StreamEncoder,
   ) {}
-
-  get usage(): TokenUsage | null {
-    return this.seenUsage;
-  }
-
-  get complete(): boolean {
-    return this.done;
-  }
-
-  get failed(): boolean {
-    return this.errorSeen;
-  }
 
   push(chunk: Buffer): RelayStep {
     return this.translate(this.parser.push(chunk).flatMap((event) => this.decoder.push(event)));
@@ -97,11 +92,11 @@ class TranslatingRelay implements StreamRelay {
     let forward = '';
     let hold = '';
     for (const event of events) {
-      if (event.type === 'usage') this.seenUsage = event.usage;
-      if (event.type === 'error') this.errorSeen = true;
-      if (event.type === 'end' || event.type === 'error') this.done = true;
+      if (event.type === 'usage') this.usage = event.usage;
+      if (event.type === 'error') this.failed = true;
+      if (event.type === 'end' || event.type === 'error') this.complete = true;
       const text = this.encoder.push(event).map(formatSse).join('');
-      if (this.done) hold += text;
+      if (this.complete) hold += text;
       else forward += text;
     }
     return { forward: forward === '' ? NOTHING : [Buffer.from(forward)], hold: hold === '' ? NOTHING : [Buffer.from(hold)] };
@@ -113,9 +108,9 @@ const hintsIn = (body: unknown, hints: readonly string[]): string[] => hints.fil
 
 function hasPath(value: unknown, [name, ...rest]: readonly string[]): boolean {
   if (name === undefined) return true;
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isFields(value)) return false;
   const isList = name.endsWith('[]');
-  const member = (value as Readonly<Record<string, unknown>>)[isList ? name.slice(0, -2) : name];
+  const member = value[isList ? name.slice(0, -2) : name];
   if (isList) return Array.isArray(member) && member.some((item) => hasPath(item, rest));
-  return member !== undefined && hasPath(member, rest);
+  return isPresent(member) && hasPath(member, rest);
 }

@@ -1,4 +1,4 @@
-import { type Uuid } from '@apex/common';
+import { type Fields, type Uuid } from '@apex/common';
 import { type Operation, type Target } from '@apex/llm';
 import { type TokenUsage } from '@apex/usage';
 import { type Call, type Refusal } from '../call.js';
@@ -8,6 +8,8 @@ export interface WireRequest {
   readonly requestId: Uuid;
   readonly receivedAt: number;
   readonly body: Buffer;
+  /** The same, parsed; null where nothing had to be. Nobody changes it. */
+  readonly json: Fields | null;
   readonly call: Call;
 }
 

@@ -1,5 +1,5 @@
 import { type TokenUsage } from '@apex/usage';
-import { type AssistantPart } from './conversation.js';
+import { type AssistantPart, type Signature } from './conversation.js';
 
 /** A model's whole answer, in no protocol's words. */
 export interface Answer {
@@ -46,14 +46,14 @@ export type PartStart =
   | { readonly type: 'text' }
   | { readonly type: 'refusal' }
   | { readonly type: 'thinking' }
-  | { readonly type: 'redacted_thinking'; readonly data: string }
+  | { readonly type: 'redacted_thinking'; readonly data: Signature }
   | { readonly type: 'tool_call'; readonly id: string; readonly name: string; readonly signature?: string };
 
-/** `arguments` is a piece of JSON text, passed on as it comes; `signature` belongs to the thinking part as a whole. */
+/** `arguments` is a piece of JSON text, passed on as it comes; a `signature`, whole or a piece of one, belongs to the thinking part as a whole. */
 export type PartDelta =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'arguments'; readonly text: string }
-  | { readonly type: 'signature'; readonly signature: string };
+  | { readonly type: 'signature'; readonly signature: Signature };
 
 /** An error in no protocol's words. */
 export interface ProviderError {

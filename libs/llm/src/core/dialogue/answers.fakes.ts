@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { type TokenUsage } from '@apex/usage';
+import fc from 'fast-check';
 import { type Answer, type AnswerEvent, type Candidate, type PartStart, type StopReason } from './answer.js';
 import { type AssistantPart } from './conversation.js';
-import { assistantParts, names, texts, type AssistantCapabilities } from './conversations.fakes.js';
+import { assistantParts, EVERYTHING as EVERYTHING_SAID, names, texts, type AssistantCapabilities } from './conversations.fakes.js';
 
 /** What of an answer a protocol can say. All of it is on unless switched off. */
 export interface AnswerCapabilities extends AssistantCapabilities {
@@ -20,15 +20,7 @@ export interface AnswerCapabilities extends AssistantCapabilities {
 }
 
 const EVERYTHING: AnswerCapabilities = {
-  refusals: true,
-  thinking: true,
-  thinkingSignatures: true,
-  redactedThinking: true,
-  callSignatures: true,
-  freeOrder: true,
-  assistantTexts: 3,
-  rawArguments: true,
-  tools: true,
+  ...EVERYTHING_SAID,
   candidates: true,
   created: true,
   stops: ['stop', 'stop_sequence', 'length', 'context', 'refusal', 'pause'],

@@ -1,6 +1,9 @@
+import { type Fields } from '@apex/common';
 import { type TokenUsage } from '@apex/usage';
 import { type Answer, type AnswerEvent, type ProviderError } from './answer.js';
 import { type Conversation, type Decoded } from './conversation.js';
+import { type MemberNames } from './member-names.js';
+import { type Protocol } from './protocol.js';
 
 /** One Server-Sent Event (WHATWG HTML, 9.2.6), without its framing. */
 export interface SseEvent {
@@ -11,7 +14,7 @@ export interface SseEvent {
 
 /** How a request is put to a provider of this protocol. */
 export interface EncodedRequest {
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: Fields;
   /**
    * Members of the conversation that this protocol has no words for and that change neither the answer nor its form, such
    * as cache breakpoints. They were left out of the body; the client is told so.
@@ -29,13 +32,19 @@ export interface Codec {
   // Requests.
   /** A client's body. Members that cannot be carried over are problems of kind `inexpressible`; nothing is dropped. */
   decodeRequest(body: unknown): Decoded<Conversation>;
-  /** The body for a provider. What this protocol cannot say is a problem, named as far as possible by the conversation's own member (`seed`, `turns[2].parts[0]`). */
+  /** The body for a provider. What this protocol cannot say is a problem, named by the conversation's own member (`seed`, `turns[2].parts[0]`). */
   encodeRequest(conversation: Conversation): Decoded<EncodedRequest>;
+  /**
+   * What a client of this protocol calls the members of the conversation that was read from this body, as problems and hints
+   * of another protocol's encoder name them: `turns[2].parts[0].arguments` is `messages[3].tool_calls[0].function.arguments`.
+   * What no member of the client's stands for keeps its name.
+   */
+  namesIn(body: unknown): MemberNames;
 
   // Whole answers.
   /** @throws ProtocolViolation */
   decodeAnswer(body: unknown): Answer;
-  encodeAnswer(answer: Answer): Readonly<Record<string, unknown>>;
+  encodeAnswer(answer: Answer): Fields;
   /** The token counts in a provider's own usage object; null: none, or not to be trusted. */
   readUsage(usage: unknown): TokenUsage | null;
 
@@ -45,10 +54,8 @@ export interface Codec {
 
   // Errors.
   decodeError(httpStatus: number, body: unknown): ProviderError;
-  encodeError(error: ProviderError, requestId: string): Readonly<Record<string, unknown>>;
+  encodeError(error: ProviderError, requestId: string): Fields;
 }
-
-export type Protocol = 'openai-chat' | 'openai-responses' | 'anthropic-messages' | 'gemini';
 
 export interface StreamDecoder {
   /** What this event of the provider means, in order. @throws ProtocolViolation */

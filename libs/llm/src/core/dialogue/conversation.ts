@@ -1,9 +1,12 @@
+import { type Fields } from '@apex/common';
+import { type Protocol } from './protocol.js';
+
 /**
  * What a request for a model's answer says, in no protocol's words. Every protocol has a codec that reads its requests
  * into this and writes this as its requests, so that n protocols need n codecs and not n x n translations.
  *
  * It holds what at least two protocols can express. What only one can say does not fit in here: a codec that reads such a
- * thing reports it (see `Inexpressible`), and the request is refused by that name where it would have to be translated.
+ * thing reports it (see `Problem`), and the request is refused by that name where it would have to be translated.
  */
 export interface Conversation {
   readonly model: string;
@@ -85,17 +88,23 @@ export interface RefusalPart {
   readonly text: string;
 }
 
+/** A provider's seal over what its model thought. Providers of the protocol that it came in take it back; others refuse it. */
+export interface Signature {
+  readonly by: Protocol;
+  readonly value: string;
+}
+
 /** The model's reasoning, with the provider's signature over it where there is one; it must go back unchanged. */
 export interface ThinkingPart {
   readonly type: 'thinking';
   readonly text: string;
-  readonly signature: string | null;
+  readonly signature: Signature | null;
 }
 
 /** Reasoning that only the provider can read. */
 export interface RedactedThinkingPart {
   readonly type: 'redacted_thinking';
-  readonly data: string;
+  readonly data: Signature;
 }
 
 export interface ToolCallPart extends Cacheable {
@@ -112,7 +121,7 @@ export interface Tool extends Cacheable {
   readonly name: string;
   readonly description: string | null;
   /** JSON Schema of the arguments; null: none were given. */
-  readonly parameters: Readonly<Record<string, unknown>> | null;
+  readonly parameters: Fields | null;
   readonly strict: boolean | null;
 }
 
@@ -121,7 +130,7 @@ export type ToolChoice = { readonly kind: 'auto' } | { readonly kind: 'none' } |
 export type OutputFormat =
   | { readonly kind: 'text' }
   | { readonly kind: 'json' }
-  | { readonly kind: 'json_schema'; readonly name: string | null; readonly description: string | null; readonly schema: Readonly<Record<string, unknown>>; readonly strict: boolean | null };
+  | { readonly kind: 'json_schema'; readonly name: string | null; readonly description: string | null; readonly schema: Fields; readonly strict: boolean | null };
 
 /** `effort` and `budgetTokens` are two ways to say one thing; at most one is not null. `enabled: false` asks for none. */
 export interface Reasoning {
@@ -133,16 +142,13 @@ export interface Reasoning {
 /** OpenAI's and Anthropic's scales in one; a protocol that lacks a step refuses it, as another step is another request. */
 export type ReasoningEffort = 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
-/** Something of a request that the other side has no words for, by the name that the caller gave it. */
-export interface Inexpressible {
-  /** As a path into the caller's body: `logit_bias`, `messages[2].content[0]`. */
-  readonly param: string;
-  readonly why: string;
-}
-
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly [Problem, ...Problem[]] };
 
-/** `invalid`: the caller's body is wrong in its own protocol. `inexpressible`: it is right, and cannot be translated. */
-export interface Problem extends Inexpressible {
+/** Something of a request that cannot be carried over. */
+export interface Problem {
+  /** `invalid`: the caller's body is wrong in its own protocol. `inexpressible`: it is right, and cannot be translated. */
   readonly kind: 'invalid' | 'inexpressible';
+  /** A path into the caller's body: `logit_bias`, `messages[2].content[0]`. An encoder's is one into the conversation: see `Codec.namesIn`. */
+  readonly param: string;
+  readonly why: string;
 }

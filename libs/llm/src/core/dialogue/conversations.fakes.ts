@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type AssistantPart, type Conversation, type OutputFormat, type Reasoning, type ReasoningEffort, type TextPart, type Tool, type ToolCallPart, type ToolChoice, type Turn, type UserPart } from './conversation.js';
+import { type Protocol } from './protocol.js';
 
 /**
  * What of a conversation a protocol can say. All of it is on unless switched off; where two forms mean one thing the
@@ -23,6 +24,8 @@ export interface ConversationCapabilities {
   /** Thinking without a signature, and with one. */
   readonly thinkingSignatures: boolean | 'required';
   readonly redactedThinking: boolean;
+  /** Whose signatures over thinking come back. */
+  readonly signers: readonly Protocol[];
   readonly callSignatures: boolean;
   /** Parts of an assistant's turn in any order; otherwise thinking, then text or refusal, then tool calls. */
   readonly freeOrder: boolean;
@@ -66,7 +69,7 @@ export interface ConversationCapabilities {
   readonly endUser: boolean;
 }
 
-const EVERYTHING: ConversationCapabilities = {
+export const EVERYTHING: ConversationCapabilities = {
   images: true,
   imageUrls: true,
   imageDetail: true,
@@ -81,6 +84,7 @@ const EVERYTHING: ConversationCapabilities = {
   thinking: true,
   thinkingSignatures: true,
   redactedThinking: true,
+  signers: ['openai-chat', 'openai-responses', 'anthropic-messages', 'gemini'],
   callSignatures: true,
   freeOrder: true,
   assistantTexts: 3,
@@ -180,13 +184,14 @@ export function toolCalls(can: Pick<ConversationCapabilities, 'rawArguments' | '
   return can.callSignatures ? fc.oneof(call, fc.tuple(call, BASE64).map(([value, signature]) => ({ ...value, signature }))) : call;
 }
 
-export type AssistantCapabilities = Pick<ConversationCapabilities, 'refusals' | 'thinking' | 'thinkingSignatures' | 'redactedThinking' | 'callSignatures' | 'freeOrder' | 'assistantTexts' | 'rawArguments' | 'tools'>;
+export type AssistantCapabilities = Pick<ConversationCapabilities, 'refusals' | 'thinking' | 'thinkingSignatures' | 'redactedThinking' | 'signers' | 'callSignatures' | 'freeOrder' | 'assistantTexts' | 'rawArguments' | 'tools'>;
 
 /** The parts of an assistant's turn or of an answer; ids of tool calls differ. May be empty. */
 export function assistantParts(can: AssistantCapabilities): fc.Arbitrary<AssistantPart[]> {
   const some = (part: fc.Arbitrary<AssistantPart>, max: number): fc.Arbitrary<AssistantPart[]> => fc.array(part, { maxLength: max });
-  const thinking = fc.record({ type: fc.constant('thinking' as const), text: texts(), signature: demanded(can.thinkingSignatures, BASE64) });
-  const redacted = BASE64.map((data) => ({ type: 'redacted_thinking' as const, data }));
+  const signatures = fc.record({ by: fc.constantFrom(...can.signers), value: BASE64 });
+  const thinking = fc.record({ type: fc.constant('thinking' as const), text: texts(), signature: demanded(can.thinkingSignatures, signatures) });
+  const redacted = signatures.map((data) => ({ type: 'redacted_thinking' as const, data }));
   const said = fc.oneof(
     { weight: 5, arbitrary: some(texts().map((text) => ({ type: 'text' as const, text })), can.assistantTexts) },
     { weight: can.refusals ? 1 : 0, arbitrary: some(texts().map((text) => ({ type: 'refusal' as const, text })), can.assistantTexts) },

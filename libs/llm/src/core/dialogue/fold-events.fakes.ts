@@ -1,6 +1,7 @@
 import { type TokenUsage } from '@apex/usage';
 import { type Answer, type AnswerEvent, type Candidate, type PartDelta, type PartStart, type ProviderError, type StopReason } from './answer.js';
 import { type AssistantPart } from './conversation.js';
+import { grownSignature } from './signatures.js';
 
 /** A stream that told of an error. */
 export class StreamedError extends Error {
@@ -80,7 +81,7 @@ function begun(start: PartStart): AssistantPart {
 function grown(part: AssistantPart, delta: PartDelta): AssistantPart {
   if (delta.type === 'text' && (part.type === 'text' || part.type === 'refusal' || part.type === 'thinking')) return { ...part, text: part.text + delta.text };
   if (delta.type === 'arguments' && part.type === 'tool_call') return { ...part, arguments: part.arguments + delta.text };
-  if (delta.type === 'signature' && part.type === 'thinking') return { ...part, signature: (part.signature ?? '') + delta.signature };
+  if (delta.type === 'signature' && part.type === 'thinking') return { ...part, signature: grownSignature(part.signature, delta.signature) };
   throw new Error(`a ${delta.type} delta in a ${part.type} part`);
 }
 

@@ -1,5 +1,5 @@
 /** Between an id and the signature that is told within it. */
-const SEAL = '__sig__';
+export const SEAL = '__sig__';
 
 /**
  * The id of a tool call as a client sees it whose protocol has no place for a provider's signature over the call (Gemini's

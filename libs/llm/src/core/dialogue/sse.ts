@@ -5,9 +5,9 @@ const CR = 0x0d;
 const BYTE_ORDER_MARK = '\u{feff}';
 
 /** An event longer than this is no event: the stream is refused rather than held in memory. */
-const MAX_EVENT_BYTES = 8 * 1024 * 1024;
+export const MAX_SSE_EVENT_BYTES = 8 * 1024 * 1024;
 
-/** Thrown by `SseParser`, which is of no use afterwards. */
+/** An event of a stream does not end. Whatever read it is of no use afterwards. */
 export class SseEventTooLarge extends Error {
   constructor(readonly maxBytes: number) {
     super(`An event of the stream is larger than ${maxBytes} bytes.`);
@@ -30,7 +30,7 @@ export class SseParser {
   private afterCr = false;
   private first = true;
 
-  constructor(private readonly maxEventBytes: number = MAX_EVENT_BYTES) {}
+  constructor(private readonly maxEventBytes: number = MAX_SSE_EVENT_BYTES) {}
 
   /**
    * The events that are complete with these bytes. The chunk is not kept where all of its lines have ended.

@@ -1,4 +1,5 @@
-import { type Codec, type Protocol } from '../dialogue/codec.js';
+import { type Codec } from '../dialogue/codec.js';
+import { type Protocol } from '../dialogue/protocol.js';
 import { IGNORED_HINTS as anthropicHints, anthropicMessagesCodec } from './anthropic-messages/index.js';
 import { IGNORED_HINTS as geminiHints, geminiCodec } from './gemini/index.js';
 import { IGNORED_HINTS as chatHints, openAiChatCodec } from './openai-chat/index.js';

@@ -1,12 +1,16 @@
+import { type Fields } from '@apex/common';
 import { z } from 'zod';
 import { type Answer, type StopReason } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
+import { at } from '../../dialogue/problems.js';
 import { openedId, sealedId } from '../../dialogue/sealed-ids.js';
-import { paramOf } from './problems.js';
+import { openedData, openedSignature, sealedSignature } from '../../dialogue/signatures.js';
+import { jsonObject } from '../../dialogue/wire-schemas.js';
 import { parseArguments, UNPARSED_ARGUMENTS } from './tool-calls.js';
 import { readAnthropicUsage, writeAnthropicUsage } from './usage.js';
-import { jsonObject } from './wire.js';
+
+const OWN = 'anthropic-messages';
 
 /** What a provider may add does not matter; what it answers with must be known, or some of the answer would be lost. */
 const block = z.discriminatedUnion('type', [
@@ -43,7 +47,7 @@ export function readStopReason(told: string): StopReason {
   return stop;
 }
 
-export const writeStopReason = (stop: StopReason): string => STOPS.find(([, reason]) => reason === stop)?.[0] ?? 'end_turn';
+const writeStopReason = (stop: StopReason): string => STOPS.find(([, reason]) => reason === stop)?.[0] ?? 'end_turn';
 
 /**
  * A provider's whole answer (platform.claude.com/docs/en/api/messages/create#response). The protocol tells no time of
@@ -54,7 +58,7 @@ export function decodeAnswer(body: unknown): Answer {
   const read = message.safeParse(body);
   if (!read.success) {
     const [issue] = read.error.issues;
-    throw new ProtocolViolation(`not an answer of the Messages API: ${paramOf(issue?.path ?? [])}: ${issue?.message ?? ''}`);
+    throw new ProtocolViolation(`not an answer of the Messages API: ${at('', ...(issue?.path ?? []))}: ${issue?.message ?? ''}`);
   }
   const { id, model, content, stop_reason, stop_sequence, stop_details, usage } = read.data;
   const explanation = stop_details?.explanation ?? '';
@@ -68,9 +72,9 @@ function decodeBlock(one: z.output<typeof block>): AssistantPart {
     case 'text':
       return { type: 'text', text: one.text };
     case 'thinking':
-      return { type: 'thinking', text: one.thinking, signature: one.signature == null || one.signature === '' ? null : one.signature };
+      return { type: 'thinking', text: one.thinking, signature: one.signature == null || one.signature === '' ? null : openedSignature(one.signature, OWN) };
     case 'redacted_thinking':
-      return { type: 'redacted_thinking', data: one.data };
+      return { type: 'redacted_thinking', data: openedData(one.data, OWN) };
     case 'tool_use':
       return { type: 'tool_call', ...openedId(one.id), name: one.name, arguments: JSON.stringify(one.input) };
   }
@@ -81,7 +85,7 @@ function decodeBlock(one: z.output<typeof block>): AssistantPart {
  * is what the API calls the explanation of a refusal. Arguments that are no JSON object - a model that was cut off - stand
  * under `UNPARSED_ARGUMENTS`. Without usage the counts, which are not optional here, are 0.
  */
-export function encodeAnswer(answer: Answer): Readonly<Record<string, unknown>> {
+export function encodeAnswer(answer: Answer): Fields {
   const candidate = answer.candidates[0];
   const parts = candidate?.parts ?? [];
   const refusal = parts.flatMap((part) => (part.type === 'refusal' ? [part.text] : [])).join('');
@@ -100,25 +104,25 @@ export function encodeAnswer(answer: Answer): Readonly<Record<string, unknown>> 
 const NO_USAGE = { promptTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, completionTokens: 0, reasoningTokens: 0 };
 
 /** `usage` as whole answers and `message_start` have it. */
-export const writeUsage = (usage: Answer['usage']): Readonly<Record<string, unknown>> => ({ ...writeAnthropicUsage(usage ?? NO_USAGE), cache_creation: null, service_tier: null });
+export const writeUsage = (usage: Answer['usage']): Fields => ({ ...writeAnthropicUsage(usage ?? NO_USAGE), cache_creation: null, service_tier: null });
 
 /** How an answer ends; one that holds a refusal ends with it. */
-export const ending = (stop: StopReason, stopSequence: string | null, refusal: string): Readonly<Record<string, unknown>> => ({
+export const ending = (stop: StopReason, stopSequence: string | null, refusal: string): Fields => ({
   stop_reason: refusal === '' ? writeStopReason(stop) : 'refusal',
   stop_sequence: stopSequence,
   stop_details: refusal === '' ? null : { type: 'refusal', category: null, explanation: refusal },
 });
 
-function encodeBlock(part: AssistantPart): Readonly<Record<string, unknown>>[] {
+function encodeBlock(part: AssistantPart): Fields[] {
   switch (part.type) {
     case 'text':
       return [{ type: 'text', text: part.text, citations: null }];
     case 'refusal':
       return [];
     case 'thinking':
-      return [{ type: 'thinking', thinking: part.text, signature: part.signature ?? '' }];
+      return [{ type: 'thinking', thinking: part.text, signature: sealedSignature(part.signature, OWN) }];
     case 'redacted_thinking':
-      return [{ type: 'redacted_thinking', data: part.data }];
+      return [{ type: 'redacted_thinking', data: sealedSignature(part.data, OWN) }];
     case 'tool_call':
       return [{ type: 'tool_use', id: sealedId(part.id, part.signature), name: part.name, input: parseArguments(part.arguments) ?? { [UNPARSED_ARGUMENTS]: part.arguments }, caller: { type: 'direct' } }];
   }

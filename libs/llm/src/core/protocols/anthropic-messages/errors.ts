@@ -1,4 +1,6 @@
+import { type Fields, fieldsOf } from '@apex/common';
 import { type ErrorKind, type ProviderError } from '../../dialogue/answer.js';
+import { kindOfStatus, textOf, untold } from '../../dialogue/provider-errors.js';
 
 /** The types of errors and their statuses: platform.claude.com/docs/en/api/errors. */
 const KINDS: readonly { readonly kind: ErrorKind; readonly type: string; readonly status: number }[] = [
@@ -19,50 +21,38 @@ const OTHER_TYPES: Readonly<Record<string, { readonly kind: ErrorKind; readonly 
   conflict_error: { kind: 'invalid_request', status: 409 },
 };
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
-
-/** The status that goes with a kind of error in this protocol: 529, not 503, says `overloaded`. */
-export const statusOfKind = (kind: ErrorKind): number => KINDS.find((one) => one.kind === kind)?.status ?? 500;
-
 /**
  * An error of Anthropic's, or of something in front of it that speaks no JSON. `httpStatus` null: it came within a stream,
  * after a 200; its type tells the status. Never throws.
  */
 export function decodeError(httpStatus: number | null, body: unknown): ProviderError {
-  const error = isFields(body) && isFields(body['error']) ? body['error'] : {};
-  const type = text(error['type']);
+  const error = fieldsOf(fieldsOf(body)['error']);
+  const type = textOf(error['type']);
   const known = KINDS.find((one) => one.type === type) ?? (type !== null && Object.hasOwn(OTHER_TYPES, type) ? OTHER_TYPES[type] : undefined);
   const status = httpStatus ?? known?.status ?? 500;
-  const details = isFields(error['details']) ? error['details'] : {};
+  const details = fieldsOf(error['details']);
   const standard = KINDS.some((one) => one.type === type);
   return {
     httpStatus: status,
     kind: kindOf(known?.kind ?? null, status),
-    message: text(error['message']) ?? `The provider answered with status ${status}.`,
-    code: text(details['error_code']) ?? (standard ? null : type),
+    message: textOf(error['message']) ?? untold(status),
+    code: textOf(details['error_code']) ?? (standard ? null : type),
     param: null,
   };
 }
 
 /** The type decides, but for `invalid_request_error`, which "may also be used for other 4XX status codes". */
 function kindOf(told: ErrorKind | null, status: number): ErrorKind {
-  if (told !== null && told !== 'invalid_request') return told;
-  if (status === 408) return 'timeout';
-  if (status === 503) return 'overloaded';
-  if (status === 402) return 'permission';
-  const byStatus = KINDS.find((one) => one.status === status)?.kind;
-  return byStatus ?? told ?? (status >= 500 ? 'server' : 'invalid_request');
+  return told !== null && told !== 'invalid_request' ? told : kindOfStatus(status);
 }
 
 /** The body for a client. Anthropic has no `param`; its messages begin with the path, and so does this one's. */
-export function encodeError(error: ProviderError, requestId: string): Readonly<Record<string, unknown>> {
+export function encodeError(error: ProviderError, requestId: string): Fields {
   return { type: 'error', error: errorObject(error), request_id: requestId };
 }
 
 /** `error` of a body or of a stream's `error` event. */
-export function errorObject(error: ProviderError): Readonly<Record<string, unknown>> {
+export function errorObject(error: ProviderError): Fields {
   const other = error.code !== null && Object.hasOwn(OTHER_TYPES, error.code) ? error.code : null;
   const message = error.param === null || error.message.includes(error.param) ? error.message : `${error.param}: ${error.message}`;
   return {

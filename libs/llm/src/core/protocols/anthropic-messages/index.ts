@@ -1,6 +1,7 @@
 import { type Codec } from '../../dialogue/codec.js';
 import { decodeAnswer, encodeAnswer } from './answer.js';
 import { decodeError, encodeError } from './errors.js';
+import { namesIn } from './member-names.js';
 import { decodeRequest } from './request-decoder.js';
 import { encodeRequest } from './request-encoder.js';
 import { AnthropicStreamDecoder } from './stream-decoder.js';
@@ -12,6 +13,7 @@ export const anthropicMessagesCodec: Codec = {
   protocol: 'anthropic-messages',
   decodeRequest,
   encodeRequest,
+  namesIn,
   decodeAnswer,
   encodeAnswer,
   readUsage: readAnthropicUsage,
@@ -23,7 +25,3 @@ export const anthropicMessagesCodec: Codec = {
 
 export { AnthropicUsageMeter, readAnthropicUsage } from './usage.js';
 export { IGNORED_HINTS } from './request-decoder.js';
-export { defaultMaxTokens } from './request-encoder.js';
-export { EFFORT_BUDGETS } from './models.js';
-export { statusOfKind } from './errors.js';
-export { UNPARSED_ARGUMENTS } from './tool-calls.js';

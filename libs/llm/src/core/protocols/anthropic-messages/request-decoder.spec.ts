@@ -1,5 +1,6 @@
 import { type Conversation } from '../../dialogue/conversation.js';
 import { sealedId } from '../../dialogue/sealed-ids.js';
+import { NOTHING_SAID } from '../../dialogue/nothing-said.js';
 import { decodeRequest, IGNORED_HINTS } from './request-decoder.js';
 
 const least = { model: 'claude-opus-5-5', max_tokens: 1024, messages: [{ role: 'user', content: 'Hello, Claude' }] };
@@ -22,26 +23,10 @@ const parts = (body: unknown): unknown => taken(body).turns.at(-1)?.parts;
 describe('decodeRequest', () => {
   it('reads the least that a request is', () => {
     expect(taken(least)).toEqual({
+      ...NOTHING_SAID,
       model: 'claude-opus-5-5',
-      system: [],
       turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hello, Claude' }] }],
-      tools: [],
-      toolChoice: null,
-      parallelTools: null,
       maxOutputTokens: 1024,
-      temperature: null,
-      topP: null,
-      topK: null,
-      stop: [],
-      seed: null,
-      presencePenalty: null,
-      frequencyPenalty: null,
-      candidates: 1,
-      logprobs: null,
-      output: { kind: 'text' },
-      reasoning: null,
-      endUser: null,
-      stream: false,
     });
   });
 
@@ -102,8 +87,8 @@ describe('decodeRequest', () => {
       {
         role: 'assistant',
         parts: [
-          { type: 'thinking', text: 'Two calls.', signature: 'EqQB' },
-          { type: 'redacted_thinking', data: 'EmwK' },
+          { type: 'thinking', text: 'Two calls.', signature: { by: 'anthropic-messages', value: 'EqQB' } },
+          { type: 'redacted_thinking', data: { by: 'anthropic-messages', value: 'EmwK' } },
           { type: 'text', text: 'Looking.' },
           { type: 'tool_call', id: 'toolu_1', name: 'get_weather', arguments: '{"city":"Paris"}' },
           { type: 'tool_call', id: 'toolu_2', name: 'get_weather', arguments: '{}' },
@@ -135,7 +120,7 @@ describe('decodeRequest', () => {
     const cache_control = { type: 'ephemeral', ttl: '1h' };
     expect(parts({ ...least, cache_control })).toEqual([{ type: 'text', text: 'Hello, Claude', cache: { ttl: '1h' } }]);
     expect(parts({ ...(withContent({ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }) as object), cache_control })).toEqual([{ type: 'text', text: 'x', cache: { ttl: null } }]);
-    expect(parts({ ...(withAnswer({ type: 'thinking', thinking: 'x', signature: 's' }) as object), cache_control })).toEqual([{ type: 'thinking', text: 'x', signature: 's' }]);
+    expect(parts({ ...(withAnswer({ type: 'thinking', thinking: 'x', signature: 's' }) as object), cache_control })).toEqual([{ type: 'thinking', text: 'x', signature: { by: 'anthropic-messages', value: 's' } }]);
   });
 
   it("restores another provider's signature over a call from the call's id, and the result's id with it", () => {

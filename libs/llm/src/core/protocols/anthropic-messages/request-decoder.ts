@@ -1,8 +1,11 @@
-import { type AssistantPart, type CacheBreakpoint, type Conversation, type Decoded, type OutputFormat, type Problem, type Reasoning, type TextPart, type Tool, type ToolChoice, type Turn, type UserPart } from '../../dialogue/conversation.js';
+import { type Fields, isFields } from '@apex/common';
+import { type AssistantPart, type CacheBreakpoint, type Conversation, type Decoded, type OutputFormat, type Reasoning, type TextPart, type Tool, type ToolChoice, type Turn, type UserPart } from '../../dialogue/conversation.js';
+import { NOTHING_SAID } from '../../dialogue/nothing-said.js';
+import { at, Problems } from '../../dialogue/problems.js';
 import { openedId } from '../../dialogue/sealed-ids.js';
+import { openedData, openedSignature } from '../../dialogue/signatures.js';
 import { traitsOf } from './models.js';
-import { decoded, paramOf, readAs } from './problems.js';
-import { customTool, isJsonObject, request, type AssistantBlock, type CacheControl, type DocumentBlock, type ImageBlock, type JsonObject, type Message, type Request, type TextBlock, type ToolResultBlock, type UserBlock } from './wire.js';
+import { customTool, request, type AssistantBlock, type CacheControl, type DocumentBlock, type ImageBlock, type Message, type Request, type TextBlock, type ToolResultBlock, type UserBlock } from './wire.js';
 
 /**
  * Members that a translation passes over, since they change neither the answer nor its form: which capacity serves it and
@@ -12,17 +15,18 @@ export const IGNORED_HINTS: readonly string[] = ['service_tier', 'speed', 'think
 
 /** A client's request. `cache_control` of the whole request becomes a breakpoint on the last block, which is what it means. */
 export function decodeRequest(body: unknown): Decoded<Conversation> {
-  const problems: Problem[] = [];
-  const read = readAs(request, body, [], problems);
-  if (read === null) return decoded<Conversation>(null, problems);
-  if (read.max_tokens === 0) problems.push({ kind: 'inexpressible', param: 'max_tokens', why: 'warming the cache without an answer has no words elsewhere' });
-  if (read.output_config?.format != null && read.output_format != null) problems.push({ kind: 'invalid', param: 'output_format', why: 'is given twice: use output_config.format' });
-  const turns = read.messages.map((message, index) => decodeTurn(message, ['messages', index], problems));
+  const problems = new Problems();
+  const read = problems.read(request, body);
+  if (read === null) return problems.refused();
+  if (read.max_tokens === 0) problems.inexpressible('max_tokens', 'warming the cache without an answer has no words elsewhere');
+  if (read.output_config?.format != null && read.output_format != null) problems.invalid('output_format', 'is given twice: use output_config.format');
+  const turns = read.messages.map((message, index) => decodeTurn(message, at('messages', index, 'content'), problems));
   const reasoning = decodeReasoning(read, problems);
   const tools = decodeTools(read.tools ?? [], problems);
   const choice = read.tool_choice;
   const single = choice != null && 'disable_parallel_tool_use' in choice ? (choice.disable_parallel_tool_use ?? null) : null;
-  const conversation: Conversation = {
+  return problems.decoded({
+    ...NOTHING_SAID,
     model: read.model,
     system: (read.system ?? []).map(decodeText),
     turns: read.cache_control == null ? turns : cachedAtEnd(turns, { ttl: read.cache_control.ttl ?? null }),
@@ -34,23 +38,17 @@ export function decodeRequest(body: unknown): Decoded<Conversation> {
     topP: read.top_p ?? null,
     topK: read.top_k ?? null,
     stop: read.stop_sequences ?? [],
-    seed: null,
-    presencePenalty: null,
-    frequencyPenalty: null,
-    candidates: 1,
-    logprobs: null,
     output: decodeOutput(read),
     reasoning,
     endUser: read.metadata?.user_id ?? null,
     stream: read.stream ?? false,
-  };
-  return decoded(conversation, problems);
+  });
 }
 
-function decodeTurn(message: Message, at: readonly (string | number)[], problems: Problem[]): Turn {
+function decodeTurn(message: Message, path: string, problems: Problems): Turn {
   switch (message.role) {
     case 'user':
-      return { role: 'user', parts: message.content.map((block, index) => decodeUserBlock(block, [...at, 'content', index], problems)) };
+      return { role: 'user', parts: message.content.map((block, index) => decodeUserBlock(block, at(path, index), problems)) };
     case 'assistant':
       return { role: 'assistant', parts: message.content.map(decodeAssistantBlock) };
     case 'system':
@@ -62,11 +60,11 @@ const cached = (control: CacheControl): { cache?: CacheBreakpoint } => (control 
 
 const decodeText = (block: TextBlock): TextPart => ({ type: 'text', text: block.text, ...cached(block.cache_control) });
 
-function decodeUserBlock(block: UserBlock, at: readonly (string | number)[], problems: Problem[]): UserPart {
-  return block.type === 'tool_result' ? decodeToolResult(block, at, problems) : decodeContent(block, at, problems);
+function decodeUserBlock(block: UserBlock, path: string, problems: Problems): UserPart {
+  return block.type === 'tool_result' ? decodeToolResult(block, path, problems) : decodeContent(block, path, problems);
 }
 
-function decodeContent(block: TextBlock | ImageBlock | DocumentBlock, at: readonly (string | number)[], problems: Problem[]): Exclude<UserPart, { type: 'tool_result' }> {
+function decodeContent(block: TextBlock | ImageBlock | DocumentBlock, path: string, problems: Problems): Exclude<UserPart, { type: 'tool_result' }> {
   switch (block.type) {
     case 'text':
       return decodeText(block);
@@ -78,7 +76,7 @@ function decodeContent(block: TextBlock | ImageBlock | DocumentBlock, at: readon
       if (source.type === 'text') return { ...rest, source: { kind: 'text', text: source.data } };
       if (source.type !== 'content') return { ...rest, source: binary(source) };
       const [only, ...more] = source.content;
-      if (only === undefined || more.length > 0) problems.push({ kind: 'inexpressible', param: paramOf([...at, 'source', 'content']), why: 'a document in other than one block of text has no words elsewhere' });
+      if (only === undefined || more.length > 0) problems.inexpressible(at(path, 'source', 'content'), 'a document in other than one block of text has no words elsewhere');
       return { ...rest, source: { kind: 'text', text: only?.text ?? '' } };
     }
   }
@@ -87,20 +85,20 @@ function decodeContent(block: TextBlock | ImageBlock | DocumentBlock, at: readon
 const binary = (source: { type: 'base64'; media_type: string; data: string } | { type: 'url'; url: string }) =>
   source.type === 'url' ? ({ kind: 'url', url: source.url } as const) : ({ kind: 'base64', mediaType: source.media_type, data: source.data } as const);
 
-function decodeToolResult(block: ToolResultBlock, at: readonly (string | number)[], problems: Problem[]): UserPart {
-  const content = (block.content ?? []).map((one, index) => decodeContent(one, [...at, 'content', index], problems));
+function decodeToolResult(block: ToolResultBlock, path: string, problems: Problems): UserPart {
+  const content = (block.content ?? []).map((one, index) => decodeContent(one, at(path, 'content', index), problems));
   return { type: 'tool_result', toolCallId: openedId(block.tool_use_id).id, content, isError: block.is_error ?? false, ...cached(block.cache_control) };
 }
 
-/** Thinking whose signature is empty was another provider's, which signs nothing. */
+/** Thinking whose signature is empty was signed by nobody, as thinking is that some providers tell. */
 function decodeAssistantBlock(block: AssistantBlock): AssistantPart {
   switch (block.type) {
     case 'text':
       return decodeText(block);
     case 'thinking':
-      return { type: 'thinking', text: block.thinking, signature: block.signature === '' ? null : block.signature };
+      return { type: 'thinking', text: block.thinking, signature: block.signature === '' ? null : openedSignature(block.signature, 'anthropic-messages') };
     case 'redacted_thinking':
-      return { type: 'redacted_thinking', data: block.data };
+      return { type: 'redacted_thinking', data: openedData(block.data, 'anthropic-messages') };
     case 'tool_use':
       return { type: 'tool_call', ...openedId(block.id), name: block.name, arguments: JSON.stringify(block.input), ...cached(block.cache_control) };
   }
@@ -114,21 +112,21 @@ function cachedAtEnd(turns: readonly Turn[], cache: CacheBreakpoint): readonly T
   return [...turns.slice(0, -1), { ...turn, parts: [...turn.parts.slice(0, -1), { ...part, cache }] } as Turn];
 }
 
-function decodeTools(tools: readonly unknown[], problems: Problem[]): Tool[] {
+function decodeTools(tools: readonly unknown[], problems: Problems): Tool[] {
   return tools.flatMap((value, index): Tool[] => {
-    const type = isJsonObject(value) ? value['type'] : undefined;
+    const type = isFields(value) ? value['type'] : undefined;
     if (typeof type === 'string' && type !== 'custom') {
-      problems.push({ kind: 'inexpressible', param: `tools[${index}].type`, why: `'${type.slice(0, 64)}' is a tool of the provider's own` });
+      problems.inexpressible(at('tools', index, 'type'), `'${type.slice(0, 64)}' is a tool of the provider's own`);
       return [];
     }
-    const tool = readAs(customTool, value, ['tools', index], problems);
+    const tool = problems.read(customTool, value, at('tools', index));
     return tool === null ? [] : [{ name: tool.name, description: tool.description ?? null, parameters: isBare(tool.input_schema) ? null : tool.input_schema, strict: tool.strict ?? null, ...cached(tool.cache_control) }];
   });
 }
 
 /** `input_schema` is not optional: `{type: object, properties: {}}` is how a tool without arguments is written, closed where it is strict. */
-const isBare = ({ type, properties, additionalProperties: open, ...rest }: JsonObject): boolean =>
-  type === 'object' && isJsonObject(properties) && Object.keys(properties).length === 0 && (open === undefined || open === false) && Object.keys(rest).length === 0;
+const isBare = ({ type, properties, additionalProperties: open, ...rest }: Fields): boolean =>
+  type === 'object' && isFields(properties) && Object.keys(properties).length === 0 && (open === undefined || open === false) && Object.keys(rest).length === 0;
 
 function decodeToolChoice(choice: NonNullable<Request['tool_choice']>): ToolChoice {
   switch (choice.type) {
@@ -152,11 +150,11 @@ function decodeOutput(read: Request): OutputFormat {
  * `thinking` and `output_config.effort`. An effort alone asks for thinking where the model thinks unasked; elsewhere it
  * means how much is written, which no other provider knows.
  */
-function decodeReasoning(read: Request, problems: Problem[]): Reasoning | null {
+function decodeReasoning(read: Request, problems: Problems): Reasoning | null {
   const effort = read.output_config?.effort ?? null;
   const thinking = read.thinking ?? null;
   const refuseEffort = (why: string): void => {
-    problems.push({ kind: 'inexpressible', param: 'output_config.effort', why });
+    problems.inexpressible('output_config.effort', why);
   };
   if (thinking === null) {
     if (effort !== null && !traitsOf(read.model).thinksUnasked) refuseEffort('effort without thinking has no words elsewhere');

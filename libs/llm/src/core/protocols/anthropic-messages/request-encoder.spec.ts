@@ -1,29 +1,9 @@
-import { type Conversation, type Tool } from '../../dialogue/conversation.js';
+import { type Conversation, type Tool, type Turn } from '../../dialogue/conversation.js';
+import { NOTHING_SAID } from '../../dialogue/nothing-said.js';
 import { EFFORT_BUDGETS } from './models.js';
 import { defaultMaxTokens, encodeRequest } from './request-encoder.js';
 
-const least: Conversation = {
-  model: 'claude-opus-4-5',
-  system: [],
-  turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }],
-  tools: [],
-  toolChoice: null,
-  parallelTools: null,
-  maxOutputTokens: 100,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  candidates: 1,
-  logprobs: null,
-  output: { kind: 'text' },
-  reasoning: null,
-  endUser: null,
-  stream: false,
-};
+const least: Conversation = { ...NOTHING_SAID, model: 'claude-opus-4-5', turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hello' }] }], maxOutputTokens: 100 };
 const tool: Tool = { name: 'f', description: null, parameters: null, strict: null };
 const on = { enabled: true, effort: null, budgetTokens: null };
 const user = (text: string) => ({ role: 'user' as const, parts: [{ type: 'text' as const, text }] });
@@ -194,7 +174,6 @@ describe('encodeRequest', () => {
     ['turns[0].parts[0].source.mediaType', { turns: [{ role: 'user', parts: [{ type: 'image', source: { kind: 'base64', mediaType: 'image/tiff', data: '' }, detail: 'high' }] }] }],
     ['turns[0].parts[0].source.mediaType', { turns: [{ role: 'user', parts: [{ type: 'document', source: { kind: 'base64', mediaType: 'text/csv', data: '' }, name: null }] }] }],
     ['turns[0].parts[0].content[0].source.mediaType', { turns: [{ role: 'user', parts: [{ type: 'tool_result', toolCallId: 't', isError: false, content: [{ type: 'image', source: { kind: 'base64', mediaType: 'x/y', data: '' }, detail: null }] }] }] }],
-    ['turns[0].parts[0].signature', { turns: [{ role: 'assistant', parts: [{ type: 'thinking', text: 'x', signature: null }] }, user('a')] }],
     ['turns[0].parts[0].arguments', { turns: [{ role: 'assistant', parts: [{ type: 'tool_call', id: 't', name: 'f', arguments: '{"a' }] }, user('a')] }],
   ])('refuses %s by its name: %j', (param, change) => {
     expect(problems(change)).toEqual([`inexpressible ${param}`]);
@@ -207,7 +186,23 @@ describe('encodeRequest', () => {
     };
     expect(hints({ tools: [tool], toolChoice: { kind: 'auto' }, parallelTools: true, output: { kind: 'json_schema', name: null, description: 'd', schema: {}, strict: null } })).toEqual([]);
     expect(hints({ toolChoice: { kind: 'auto' }, parallelTools: true, output: { kind: 'json_schema', name: 'n', description: null, schema: {}, strict: null } })).toEqual(['toolChoice', 'parallelTools', 'output.name']);
-    expect(hints({ tools: [tool], toolChoice: { kind: 'none' }, parallelTools: true, turns: [{ role: 'assistant', parts: [{ type: 'tool_call', id: 't', name: 'f', arguments: '', signature: 's' }] }] })).toEqual(['turns[].parts[].signature', 'parallelTools']);
+    expect(hints({ tools: [tool], toolChoice: { kind: 'none' }, parallelTools: true, turns: [{ role: 'assistant', parts: [{ type: 'tool_call', id: 't', name: 'f', arguments: '', signature: 's' }] }] })).toEqual(['turns[0].parts[0].signature', 'parallelTools']);
+  });
+
+  it('does not ask for thinking by a budget in the middle of a turn that began without, and says so', () => {
+    const reasoning = { enabled: true, effort: 'low' as const, budgetTokens: null };
+    const call: Turn = { role: 'assistant', parts: [{ type: 'tool_call', id: 't', name: 'f', arguments: '{}' }] };
+    const result: Turn = { role: 'user', parts: [{ type: 'tool_result', toolCallId: 't', content: [], isError: false }] };
+    const signed: Turn = { role: 'assistant', parts: [{ type: 'thinking', text: 'Hm.', signature: { by: 'anthropic-messages', value: 's' } }, ...call.parts] };
+    const ask = (model: string, turns: readonly Turn[]): unknown => {
+      const encoded = encodeRequest({ ...least, model, tools: [tool], turns, reasoning, maxOutputTokens: 10_000 });
+      return encoded.ok && [encoded.value.body['thinking'], encoded.value.ignoredHints];
+    };
+    const budget = { type: 'enabled', budget_tokens: 2048 };
+    expect(ask('claude-opus-4-5', [user('a'), call, result])).toEqual([undefined, ['reasoning']]);
+    expect(ask('claude-opus-4-5', [user('a'), signed, result])).toEqual([budget, []]);
+    expect(ask('claude-opus-4-5', [user('a'), call, result, { role: 'assistant', parts: [{ type: 'text', text: 'b' }] }, user('c')])).toEqual([budget, []]);
+    expect(ask('claude-opus-4-8', [user('a'), call, result])).toEqual([{ type: 'adaptive' }, []]);
   });
 
   it('takes what asks for the default', () => {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from './wire.js';
+import { type Fields, isFields } from '@apex/common';
 
 /** How deep a schema may nest where it has to be read. */
 const MAX_DEPTH = 64;
@@ -10,7 +10,7 @@ const SCHEMAS_BY_NAME: ReadonlySet<string> = new Set(['properties', '$defs', 'de
 const LISTS_OF_SCHEMAS: ReadonlySet<string> = new Set(['anyOf', 'allOf', 'oneOf']);
 
 export interface ClosedSchema {
-  readonly schema: JsonObject;
+  readonly schema: Fields;
   /** Where it asks for what an answer is not held to: `properties.age.minimum`. In the schema these are told in words. */
   readonly unenforced: readonly string[];
   /** Where it leaves an object open, which has no words here: `properties.labels`. */
@@ -24,18 +24,18 @@ export interface ClosedSchema {
  * them. An object that does not say whether it is open is closed: what it then holds is what the schema allows. The
  * bounds that zod gives to every whole number are left out: beyond them JSON has no exact numbers anyway.
  */
-export function closedSchema(schema: JsonObject): ClosedSchema {
+export function closedSchema(schema: Fields): ClosedSchema {
   const unenforced: string[] = [];
   const open: string[] = [];
   return { schema: close(schema, '', 0, unenforced, open), unenforced, open };
 }
 
-function close(schema: JsonObject, path: string, depth: number, unenforced: string[], open: string[]): JsonObject {
+function close(schema: Fields, path: string, depth: number, unenforced: string[], open: string[]): Fields {
   if (depth > MAX_DEPTH) {
     unenforced.push(path);
     return schema;
   }
-  const within = (value: unknown, where: string): unknown => (isJsonObject(value) ? close(value, where, depth + 1, unenforced, open) : value);
+  const within = (value: unknown, where: string): unknown => (isFields(value) ? close(value, where, depth + 1, unenforced, open) : value);
   const said: string[] = [];
   const closed: [string, unknown][] = [];
   for (const [key, value] of Object.entries(schema)) {
@@ -44,12 +44,12 @@ function close(schema: JsonObject, path: string, depth: number, unenforced: stri
       if (isNoLimit(key, value)) continue;
       unenforced.push(where);
       said.push(`${key}: ${JSON.stringify(value)}`);
-    } else if (SCHEMAS_BY_NAME.has(key) && isJsonObject(value)) closed.push([key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, within(one, `${where}.${name}`)]))]);
+    } else if (SCHEMAS_BY_NAME.has(key) && isFields(value)) closed.push([key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, within(one, `${where}.${name}`)]))]);
     else if (LISTS_OF_SCHEMAS.has(key) && Array.isArray(value)) closed.push([key, value.map((one, index) => within(one, `${where}[${index}]`))]);
     else closed.push([key, key === 'items' ? within(value, where) : value]);
   }
   if (schema['type'] === 'object' && schema['additionalProperties'] !== false) {
-    if (schema['additionalProperties'] === undefined && isJsonObject(schema['properties'])) closed.push(['additionalProperties', false]);
+    if (schema['additionalProperties'] === undefined && isFields(schema['properties'])) closed.push(['additionalProperties', false]);
     else open.push(path);
   }
   const whole = Object.fromEntries(closed);

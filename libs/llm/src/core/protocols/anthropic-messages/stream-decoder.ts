@@ -1,10 +1,16 @@
+import { type Fields, fieldsOf, isFields } from '@apex/common';
 import { type AnswerEvent, type PartDelta, type PartStart } from '../../dialogue/answer.js';
 import { ProtocolViolation, type SseEvent, type StreamDecoder } from '../../dialogue/codec.js';
+import { parseEventData } from '../../dialogue/event-data.js';
+import { ENDED_EARLY } from '../../dialogue/provider-errors.js';
 import { openedId } from '../../dialogue/sealed-ids.js';
+import { openedData, openedSignature } from '../../dialogue/signatures.js';
+import { isWritable } from '../../dialogue/wire-schemas.js';
 import { readStopReason } from './answer.js';
 import { decodeError } from './errors.js';
 import { AnthropicUsageMeter } from './usage.js';
-import { isJsonObject, isWritable, type JsonObject } from './wire.js';
+
+const OWN = 'anthropic-messages';
 
 interface OpenBlock {
   /** The provider's number of it. */
@@ -29,7 +35,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
 
   push({ event, data }: SseEvent): readonly AnswerEvent[] {
     if (this.over || event === 'ping') return [];
-    const body = parse(data);
+    const body = parseEventData(data);
     const type = typeof body['type'] === 'string' ? body['type'] : (event ?? '');
     if (type === 'error') return this.end({ type: 'error', error: decodeError(null, body) });
     if (type === 'message_start') return this.start(body);
@@ -55,7 +61,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
   finish(): readonly AnswerEvent[] {
     if (this.over) return [];
     if (this.stopped) return this.end({ type: 'end' });
-    return this.end({ type: 'error', error: { httpStatus: 502, kind: 'server', message: "The provider's stream ended before its answer did.", code: 'stream_incomplete', param: null } });
+    return this.end({ type: 'error', error: ENDED_EARLY });
   }
 
   private end(last: AnswerEvent): readonly AnswerEvent[] {
@@ -63,7 +69,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
     return [last];
   }
 
-  private start(body: JsonObject): readonly AnswerEvent[] {
+  private start(body: Fields): readonly AnswerEvent[] {
     if (this.started) throw new ProtocolViolation('a second message_start');
     const message = member(body, 'message');
     this.started = true;
@@ -76,7 +82,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
     return usage === null ? [] : [{ type: 'usage', usage }];
   }
 
-  private startBlock(body: JsonObject): readonly AnswerEvent[] {
+  private startBlock(body: Fields): readonly AnswerEvent[] {
     if (this.open !== null || this.stopped) throw new ProtocolViolation('content_block_start out of turn');
     const block = member(body, 'content_block');
     const start = partStart(block);
@@ -87,7 +93,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
     const said = start.type === 'text' ? block['text'] : start.type === 'thinking' ? block['thinking'] : '';
     if (typeof said === 'string' && said !== '') events.push(this.deltaEvent({ type: 'text', text: said }));
     const signature = start.type === 'thinking' ? block['signature'] : '';
-    if (typeof signature === 'string' && signature !== '') events.push(this.deltaEvent({ type: 'signature', signature }));
+    if (typeof signature === 'string') events.push(...this.signature(signature));
     return events;
   }
 
@@ -95,7 +101,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
     return { type: 'delta', candidate: 0, part: this.parts, delta };
   }
 
-  private delta(body: JsonObject): readonly AnswerEvent[] {
+  private delta(body: Fields): readonly AnswerEvent[] {
     const { open } = this;
     if (open === null || open.index !== body['index']) throw new ProtocolViolation('content_block_delta of a block that is not open');
     const delta = member(body, 'delta');
@@ -103,19 +109,24 @@ export class AnthropicStreamDecoder implements StreamDecoder {
     if (type === 'text_delta' && open.type === 'text') return this.told(open, { type: 'text', text: text(delta, 'text') });
     if (type === 'input_json_delta' && open.type === 'tool_call') return this.told(open, { type: 'arguments', text: text(delta, 'partial_json') });
     if (type === 'thinking_delta' && open.type === 'thinking') return this.told(open, { type: 'text', text: text(delta, 'thinking') });
-    if (type === 'signature_delta' && open.type === 'thinking') return this.told(open, { type: 'signature', signature: text(delta, 'signature') });
+    if (type === 'signature_delta' && open.type === 'thinking') return this.signature(text(delta, 'signature'));
     // Citations come where documents were sent with citations switched on, which translated requests never are.
     if (type === 'citations_delta' && open.type === 'text') return [];
     throw new ProtocolViolation(`a delta '${String(type).slice(0, 64)}' in a ${open.type} block`);
   }
 
   private told(open: OpenBlock, delta: PartDelta): readonly AnswerEvent[] {
-    if ((delta.type === 'signature' ? delta.signature : delta.text) === '') return [];
+    if (delta.type !== 'signature' && delta.text === '') return [];
     open.told = true;
     return [this.deltaEvent(delta)];
   }
 
-  private stopBlock(body: JsonObject): readonly AnswerEvent[] {
+  private signature(told: string): readonly AnswerEvent[] {
+    const signature = told === '' ? null : openedSignature(told, OWN);
+    return signature === null ? [] : [this.deltaEvent({ type: 'signature', signature })];
+  }
+
+  private stopBlock(body: Fields): readonly AnswerEvent[] {
     const { open } = this;
     if (open === null || open.index !== body['index']) throw new ProtocolViolation('content_block_stop of a block that is not open');
     const untold = open.type === 'tool_call' && !open.told ? [this.deltaEvent({ type: 'arguments', text: open.input })] : [];
@@ -124,8 +135,8 @@ export class AnthropicStreamDecoder implements StreamDecoder {
   }
 
   /** May come more than once; the one that has a `stop_reason` ends the answer. */
-  private messageDelta(body: JsonObject): readonly AnswerEvent[] {
-    const delta = isJsonObject(body['delta']) ? body['delta'] : {};
+  private messageDelta(body: Fields): readonly AnswerEvent[] {
+    const delta = fieldsOf(body['delta']);
     this.meter.merge(body['usage']);
     const reason = delta['stop_reason'];
     if (typeof reason !== 'string' || this.stopped) return this.usage();
@@ -137,7 +148,7 @@ export class AnthropicStreamDecoder implements StreamDecoder {
 
   /** Why the provider declined, as in whole answers. */
   private refusal(details: unknown): readonly AnswerEvent[] {
-    const explanation = isJsonObject(details) ? details['explanation'] : null;
+    const explanation = isFields(details) ? details['explanation'] : null;
     if (typeof explanation !== 'string' || explanation === '') return [];
     return [{ type: 'part_start', candidate: 0, part: this.parts, start: { type: 'refusal' } }, this.deltaEvent({ type: 'text', text: explanation }), { type: 'part_end', candidate: 0, part: this.parts++ }];
   }
@@ -145,13 +156,13 @@ export class AnthropicStreamDecoder implements StreamDecoder {
 
 const KNOWN = new Set(['content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta', 'message_stop']);
 
-function partStart(block: JsonObject): PartStart {
+function partStart(block: Fields): PartStart {
   switch (block['type']) {
     case 'text':
     case 'thinking':
       return { type: block['type'] };
     case 'redacted_thinking':
-      return { type: 'redacted_thinking', data: text(block, 'data') };
+      return { type: 'redacted_thinking', data: openedData(text(block, 'data'), OWN) };
     case 'tool_use':
       return { type: 'tool_call', ...openedId(text(block, 'id')), name: text(block, 'name') };
     default:
@@ -159,30 +170,19 @@ function partStart(block: JsonObject): PartStart {
   }
 }
 
-function parse(data: string): JsonObject {
-  let body: unknown;
-  try {
-    body = JSON.parse(data);
-  } catch {
-    throw new ProtocolViolation('an event that is not JSON');
-  }
-  if (!isJsonObject(body)) throw new ProtocolViolation('an event that is not an object');
-  return body;
-}
-
-function member(body: JsonObject, name: string): JsonObject {
+function member(body: Fields, name: string): Fields {
   const value = body[name];
-  if (!isJsonObject(value)) throw new ProtocolViolation(`'${name}' is not an object`);
+  if (!isFields(value)) throw new ProtocolViolation(`'${name}' is not an object`);
   return value;
 }
 
-function text(body: JsonObject, name: string): string {
+function text(body: Fields, name: string): string {
   const value = body[name];
   if (typeof value !== 'string') throw new ProtocolViolation(`'${name}' is not a string`);
   return value;
 }
 
-function number(body: JsonObject, name: string): number {
+function number(body: Fields, name: string): number {
   const value = body[name];
   if (typeof value !== 'number') throw new ProtocolViolation(`'${name}' is not a number`);
   return value;

@@ -69,8 +69,8 @@ describe('the stream decoder', () => {
       candidates: [
         {
           parts: [
-            { type: 'thinking', text: 'I need to find the GCD of 1071 and 462.\n1071 = 2 × 462 + 147', signature: 'EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds==' },
-            { type: 'redacted_thinking', data: 'EmwKAhgBEgy3va3pzix==' },
+            { type: 'thinking', text: 'I need to find the GCD of 1071 and 462.\n1071 = 2 × 462 + 147', signature: { by: 'anthropic-messages', value: 'EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds==' } },
+            { type: 'redacted_thinking', data: { by: 'anthropic-messages', value: 'EmwKAhgBEgy3va3pzix==' } },
             { type: 'text', text: 'It is 21.' },
           ],
           stop: 'stop_sequence',
@@ -105,7 +105,7 @@ describe('the stream decoder', () => {
     const error = { httpStatus: 529, kind: 'overloaded', message: 'Overloaded', code: null, param: null };
     expect(read([...basicStream.slice(0, 4), overloadedEvent, ...basicStream.slice(4)]).at(-1)).toEqual({ type: 'error', error });
     expect(read([overloadedEvent])).toEqual([{ type: 'error', error }]);
-    for (let length = 0; length < basicStream.length - 2; length += 1) expect(read(basicStream.slice(0, length)).at(-1)).toMatchObject({ type: 'error', error: { kind: 'server', code: 'stream_incomplete' } });
+    for (let length = 0; length < basicStream.length - 2; length += 1) expect(read(basicStream.slice(0, length)).at(-1)).toMatchObject({ type: 'error', error: { kind: 'server', code: 'upstream_interrupted' } });
   });
 
   const [start] = basicStream as [SseEvent];

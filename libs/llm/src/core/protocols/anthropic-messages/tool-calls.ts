@@ -1,4 +1,6 @@
-import { isWritable, type JsonObject } from './wire.js';
+import { type Fields } from '@apex/common';
+import { parseExactly } from '../../dialogue/exact-json.js';
+import { isWritable } from '../../dialogue/wire-schemas.js';
 
 /**
  * Arguments and ids of tool calls: Anthropic wants objects where others have text, and takes only some characters in ids.
@@ -7,37 +9,18 @@ import { isWritable, type JsonObject } from './wire.js';
 /** Where an answer's arguments, which are no JSON object, stand within `input`: a model that was cut off leaves such. */
 export const UNPARSED_ARGUMENTS = 'unparsed_arguments';
 
-/** Numbers that a double may not hold: many digits, or an exponent of three. */
-const LONG_NUMBER = /[\d.]{16}|[eE][+-]?\d{3}/;
-
-interface SourceAware {
-  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
-  rawJSON(text: string): unknown;
-}
-
 /**
- * The object that a JSON text says; null: it says none. No text stands for no arguments. Numbers that a double cannot
- * hold, like ids of 19 digits, stay as written (`JSON.rawJSON`), so that the value is for `JSON.stringify` alone.
+ * The object that a JSON text says; null: it says none. No text stands for no arguments. The value is for `JSON.stringify`
+ * alone (`parseExactly`).
  */
-export function parseArguments(text: string): JsonObject | null {
+export function parseArguments(text: string): Fields | null {
   if (text === '') return {};
   try {
-    const value: unknown = LONG_NUMBER.test(text) ? exactly(text) : JSON.parse(text);
+    const value = parseExactly(text);
     return isWritable(value) ? value : null;
   } catch {
     return null;
   }
-}
-
-function exactly(text: string): unknown {
-  const json = JSON as unknown as SourceAware;
-  return json.parse(text, (_key, value, { source }) => (typeof value === 'number' && source !== undefined && !isExact(value, source) ? json.rawJSON(source) : value));
-}
-
-function isExact(value: number, source: string): boolean {
-  if (String(value) === source) return true;
-  const digits = source.replace(/[eE].*$/, '').replace(/\D/g, '');
-  return Number.isFinite(value) && digits.length <= 15 && (value !== 0 || /^0*$/.test(digits));
 }
 
 const SAFE_ID = /^[a-zA-Z0-9_-]+$/;

@@ -54,7 +54,11 @@ describe('readAnthropicUsage', () => {
 describe('AnthropicUsageMeter', () => {
   const metered = (stream: readonly { event: string | null; data: string }[]): unknown[] => {
     const meter = new AnthropicUsageMeter();
-    return stream.map(({ event, data }) => meter.push(event, data));
+    return stream.map(({ event, data }) => {
+      const body = JSON.parse(data) as { usage?: unknown; message?: { usage?: unknown } };
+      if (event === 'message_start' || event === 'message_delta') meter.merge((body.message ?? body).usage);
+      return meter.usage();
+    });
   };
 
   it('takes the totals of message_delta in place of those of message_start, never both', () => {
@@ -70,18 +74,25 @@ describe('AnthropicUsageMeter', () => {
 
   it('takes the last of several running totals, as server tools make them grow', () => {
     const meter = new AnthropicUsageMeter();
-    meter.push('message_start', '{"message":{"usage":{"input_tokens":2679,"cache_read_input_tokens":0,"output_tokens":3}}}');
-    meter.push('message_delta', '{"usage":{"input_tokens":5000,"output_tokens":200,"cache_read_input_tokens":null}}');
-    expect(meter.push('message_delta', '{"usage":{"input_tokens":10682,"output_tokens":510,"server_tool_use":{"web_search_requests":1}}}')).toEqual({ ...counts, promptTokens: 10_682, completionTokens: 510 });
+    meter.merge({ input_tokens: 2679, cache_read_input_tokens: 0, output_tokens: 3 });
+    meter.merge({ input_tokens: 5000, output_tokens: 200, cache_read_input_tokens: null });
+    meter.merge({ input_tokens: 10_682, output_tokens: 510, server_tool_use: { web_search_requests: 1 } });
+    expect(meter.usage()).toEqual({ ...counts, promptTokens: 10_682, completionTokens: 510 });
   });
 
   it('takes counts that come with message_delta only, and never throws', () => {
     const meter = new AnthropicUsageMeter();
-    expect(meter.push('message_start', '{"message":{}}')).toBeNull();
-    expect(meter.push('message_start', '{"message"')).toBeNull();
-    expect(meter.push(null, 'junk')).toBeNull();
-    expect(meter.push('message_delta', '[]')).toBeNull();
-    expect(meter.push('message_delta', '{"usage":{"input_tokens":3,"output_tokens":0}}')).toEqual({ ...counts, promptTokens: 3 });
-    fc.assert(fc.property(fc.constantFrom('message_start', 'message_delta', null), fc.oneof(fc.string(), fc.json()), (type, data) => void meter.push(type, data)));
+    for (const nothing of [undefined, null, 'junk', []]) {
+      meter.merge(nothing);
+      expect(meter.usage()).toBeNull();
+    }
+    meter.merge({ input_tokens: 3, output_tokens: 0 });
+    expect(meter.usage()).toEqual({ ...counts, promptTokens: 3 });
+    fc.assert(
+      fc.property(fc.anything(), (usage) => {
+        meter.merge(usage);
+        meter.usage();
+      }),
+    );
   });
 });

@@ -1,9 +1,6 @@
+import { type Fields, isFields } from '@apex/common';
 import { type TokenUsage } from '@apex/usage';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Thrown and caught here alone: a field that is there, but is not a count. */
-class NotACount extends Error {}
+import { count, readCounts } from '../../dialogue/counts.js';
 
 /**
  * Reads Anthropic's `usage` (platform.claude.com/docs/en/api/messages, build-with-claude/prompt-caching), or null when there
@@ -13,18 +10,14 @@ class NotACount extends Error {}
  * A compaction within the request is billed beside the totals (`iterations`) and added here. An advisor's tokens cost
  * what its own model costs and are in no total: they are not counted.
  */
-export function readAnthropicUsage(usage: unknown): TokenUsage | null {
-  if (!isFields(usage)) return null;
-  try {
-    const own = read(usage);
-    const iterations = usage['iterations'];
-    if (own === null || !Array.isArray(iterations)) return own;
-    const compactions = iterations.filter((one: unknown) => isFields(one) && one['type'] === 'compaction').map((one) => read(one as Fields));
-    return compactions.reduce((sum, one) => (sum === null || one === null ? null : add(sum, one)), own);
-  } catch (error) {
-    if (error instanceof NotACount) return null;
-    throw error;
-  }
+export const readAnthropicUsage = (usage: unknown): TokenUsage | null => readCounts(usage, readAll);
+
+function readAll(usage: Fields): TokenUsage | null {
+  const own = read(usage);
+  const iterations = usage['iterations'];
+  if (own === null || !Array.isArray(iterations)) return own;
+  const compactions = iterations.filter((one: unknown) => isFields(one) && one['type'] === 'compaction').map((one) => read(one as Fields));
+  return compactions.reduce((sum, one) => (sum === null || one === null ? null : add(sum, one)), own);
 }
 
 function read(usage: Fields): TokenUsage | null {
@@ -53,7 +46,7 @@ const add = (a: TokenUsage, b: TokenUsage): TokenUsage => ({
 });
 
 /** The counts as `message_delta` tells them. */
-export function writeAnthropicUsage(usage: TokenUsage): Readonly<Record<string, unknown>> {
+export function writeAnthropicUsage(usage: TokenUsage): Fields {
   return {
     input_tokens: usage.promptTokens - usage.cachedTokens - usage.cacheWriteTokens,
     cache_creation_input_tokens: usage.cacheWriteTokens,
@@ -72,45 +65,15 @@ export function writeAnthropicUsage(usage: TokenUsage): Readonly<Record<string, 
 export class AnthropicUsageMeter {
   private told: Fields | null = null;
 
-  /**
-   * What is known after this event: null while nothing is. Reads only the two events that tell usage; never throws.
-   * @param type the event's `event:` field
-   * @param data its `data:` field, unparsed
-   */
-  push(type: string | null, data: string): TokenUsage | null {
-    if (type === 'message_start' || type === 'message_delta') {
-      const body = parsed(data);
-      this.merge(type === 'message_start' && isFields(body['message']) ? body['message']['usage'] : body['usage']);
-    }
-    return this.usage();
-  }
-
-  /** Takes in a usage object of the stream. */
+  /** Takes in what one of these events says: the `usage` of `message_start`'s message, or of a `message_delta`. Never throws. */
   merge(usage: unknown): void {
     if (!isFields(usage)) return;
     const present = Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== null && value !== undefined));
     this.told = { ...this.told, ...present };
   }
 
+  /** What is known by now; null: nothing. */
   usage(): TokenUsage | null {
     return readAnthropicUsage(this.told);
   }
-}
-
-function parsed(data: string): Fields {
-  try {
-    const body: unknown = JSON.parse(data);
-    return isFields(body) ? body : {};
-  } catch {
-    return {};
-  }
-}
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Null for a field that is absent. */
-function count(value: unknown): number | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new NotACount();
 }

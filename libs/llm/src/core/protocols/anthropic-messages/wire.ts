@@ -1,4 +1,6 @@
+import { isFields } from '@apex/common';
 import { z } from 'zod';
+import { is, isEmpty, jsonObject, onlyHere, orText } from '../../dialogue/wire-schemas.js';
 
 /**
  * The body of `POST /v1/messages` (platform.claude.com/docs/en/api/messages/create; the types of `@anthropic-ai/sdk` 1.12),
@@ -6,39 +8,10 @@ import { z } from 'zod';
  * problem. What is right and cannot be said to other providers is listed with the values that mean nothing.
  */
 
-/** Something that only Anthropic can do, unless it has one of the values that ask for nothing. */
-const onlyHere = (why: string, harmless: (value: unknown) => boolean = () => false) =>
-  z
-    .unknown()
-    .check((context) => {
-      const { value } = context;
-      if (value === undefined || value === null || harmless(value)) return;
-      context.issues.push({ code: 'custom', message: why, input: value, params: { inexpressible: true } });
-    })
-    .optional();
-
-const is =
-  (...allowed: readonly unknown[]) =>
-  (value: unknown): boolean =>
-    allowed.includes(value);
-const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-export const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Deeper than any schema or input; `JSON.stringify` overflows the stack at some thousands. */
-const MAX_DEPTH = 500;
-const isShallow = (value: unknown, left = MAX_DEPTH): boolean => typeof value !== 'object' || value === null || (left > 0 && Object.values(value).every((member) => isShallow(member, left - 1)));
-
-/** An object of the caller's or the model's that can be written again. Not copied: what a schema or an input holds is nobody's business here. */
-export const isWritable = (value: unknown): value is JsonObject => isJsonObject(value) && isShallow(value);
-export const jsonObject = z.custom<JsonObject>(isWritable, 'must be an object that is not nested too deeply');
-
 const cacheControl = z.strictObject({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).nullish() }).nullish();
 export type CacheControl = z.output<typeof cacheControl>;
 
-/** A string is short for one block of text. */
-const blocks = <T extends z.ZodType>(block: T) => z.preprocess((value) => (typeof value === 'string' ? [{ type: 'text', text: value }] : value), z.array(block));
+const blocks = <T extends z.ZodType>(block: T) => orText(block, 'text');
 
 const CITATIONS = 'citations have no words elsewhere';
 const text = z.strictObject({ type: z.literal('text'), text: z.string(), cache_control: cacheControl, citations: onlyHere(CITATIONS, isEmpty) });
@@ -51,7 +24,7 @@ const image = z.strictObject({
     z.strictObject({ type: z.literal('url'), url: z.string() }),
   ]),
   cache_control: cacheControl,
-  transformations: onlyHere('images are transformed otherwise elsewhere', (value) => isJsonObject(value) && Object.entries(value).every(([key, chosen]) => key === 'oversized_image' && chosen === 'downsize')),
+  transformations: onlyHere('images are transformed otherwise elsewhere', (value) => isFields(value) && Object.entries(value).every(([key, chosen]) => key === 'oversized_image' && chosen === 'downsize')),
 });
 export type ImageBlock = z.output<typeof image>;
 
@@ -65,7 +38,7 @@ const document = z.strictObject({
   ]),
   title: z.string().nullish(),
   context: onlyHere('context of a document has no words elsewhere', is('')),
-  citations: onlyHere(CITATIONS, (value) => isJsonObject(value) && value['enabled'] !== true && Object.keys(value).every((key) => key === 'enabled')),
+  citations: onlyHere(CITATIONS, (value) => isFields(value) && value['enabled'] !== true && Object.keys(value).every((key) => key === 'enabled')),
   cache_control: cacheControl,
 });
 export type DocumentBlock = z.output<typeof document>;
@@ -86,11 +59,10 @@ const toolUse = z.strictObject({
   id: z.string(),
   name: z.string(),
   input: jsonObject,
-  caller: onlyHere('calls that a server tool made have no words elsewhere', (value) => isJsonObject(value) && value['type'] === 'direct'),
+  caller: onlyHere('calls that a server tool made have no words elsewhere', (value) => isFields(value) && value['type'] === 'direct'),
   toolset_name: onlyHere(TOOLSET),
   cache_control: cacheControl,
 });
-export type ToolUseBlock = z.output<typeof toolUse>;
 
 const thinking = z.strictObject({ type: z.literal('thinking'), thinking: z.string(), signature: z.string() });
 const redactedThinking = z.strictObject({ type: z.literal('redacted_thinking'), data: z.string() });
@@ -125,7 +97,7 @@ const display = z.enum(['summarized', 'omitted']).nullish();
 
 /** Strategies of context editing that edit nothing: `clear_thinking` that keeps all of it. */
 const editsNothing = (value: unknown): boolean =>
-  isJsonObject(value) && Object.keys(value).every((key) => key === 'edits') && Array.isArray(value['edits']) && value['edits'].every((edit: unknown) => isJsonObject(edit) && edit['type'] === 'clear_thinking_20251015' && edit['keep'] === 'all');
+  isFields(value) && Object.keys(value).every((key) => key === 'edits') && Array.isArray(value['edits']) && value['edits'].every((edit: unknown) => isFields(edit) && edit['type'] === 'clear_thinking_20251015' && edit['keep'] === 'all');
 
 export const request = z.strictObject({
   model: z.string().min(1),

@@ -23,7 +23,7 @@ describe("Gemini's answers", () => {
           parts: [
             { type: 'thinking', text: "**Considering the Razor's Core**\n\nThe user asks for an explanation.", signature: null },
             { type: 'text', text: "Occam's Razor is a problem-solving principle." },
-            { type: 'thinking', text: '', signature: 'EjQKMgEM' },
+            { type: 'thinking', text: '', signature: { by: 'gemini', value: 'EjQKMgEM' } },
           ],
           stop: 'stop',
           stopSequence: null,

@@ -1,8 +1,8 @@
+import { type Fields, fieldsOf, isFields, isPresent } from '@apex/common';
 import { type Answer, type Candidate } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
 import { malformedCall, readEnding, splitRefusal, writeFinishReason } from './finish-reason.js';
-import { type Fields, isFields, present } from './json.js';
 import { callIdOf, readModelPart, writeModelPart } from './model-parts.js';
 import { readGeminiUsage, writeGeminiUsage } from './usage.js';
 
@@ -49,7 +49,7 @@ export function partsOf(candidate: Fields): readonly Fields[] {
 
 export function finishOf(candidate: Fields): { readonly reason: string; readonly message: string | null } | null {
   const { finishReason: reason, finishMessage: message } = candidate;
-  if (!present(reason) || reason === '') return null;
+  if (!isPresent(reason) || reason === '') return null;
   if (typeof reason !== 'string') throw new ProtocolViolation('a finish reason is no text');
   return { reason, message: typeof message === 'string' && message !== '' ? message : null };
 }
@@ -61,11 +61,11 @@ export function readAnswerPart(part: Fields, callId: () => string): readonly Ass
   return read.parts.filter((one) => one.type !== 'text' || one.text !== '');
 }
 
-export const isBlocked = (body: Fields): boolean => isFields(body['promptFeedback']) && present(body['promptFeedback']['blockReason']);
+export const isBlocked = (body: Fields): boolean => isFields(body['promptFeedback']) && isPresent(body['promptFeedback']['blockReason']);
 
 /** The answer to a prompt that was refused before anything was said. */
 export function blockedCandidate(body: Fields): Candidate {
-  const why = isFields(body['promptFeedback']) ? body['promptFeedback']['blockReasonMessage'] : null;
+  const why = fieldsOf(body['promptFeedback'])['blockReasonMessage'];
   return { index: 0, parts: typeof why === 'string' && why !== '' ? [{ type: 'refusal', text: why }] : [], stop: 'refusal', stopSequence: null };
 }
 

@@ -4,7 +4,8 @@ import { generateText, jsonSchema, streamText, tool } from 'ai';
 import { type Answer, type AnswerEvent } from '../../dialogue/answer.js';
 import { type Conversation } from '../../dialogue/conversation.js';
 import { formatSse } from '../../dialogue/sse.js';
-import { geminiCodec, parseGeminiPath } from './index.js';
+import { geminiCodec } from './index.js';
+import { parseGeminiPath } from './path.js';
 
 /** Official clients against this codec as their server, without a network. */
 const ANSWER: Answer = {

@@ -1,5 +1,6 @@
+import { type Fields, fieldsOf, isFields } from '@apex/common';
 import { type ErrorKind, type ProviderError } from '../../dialogue/answer.js';
-import { type Fields, isFields } from './json.js';
+import { kindOfStatus, textOf, untold } from '../../dialogue/provider-errors.js';
 
 /** google.rpc.Code by name (ai.google.dev/gemini-api/docs/troubleshooting). `FAILED_PRECONDITION` is Gemini's word for a place or an account it does not serve. */
 const KINDS: Readonly<Record<string, ErrorKind>> = {
@@ -43,12 +44,12 @@ const OWN_DOMAIN = 'apex';
  */
 export function decodeError(httpStatus: number, body: unknown): ProviderError {
   const error = errorOf(body);
-  const status = typeof error['status'] === 'string' ? error['status'] : null;
+  const status = textOf(error['status']);
   const details = Array.isArray(error['details']) ? error['details'].filter(isFields) : [];
   const info = details.find((detail) => detail['@type'] === `${TYPE}ErrorInfo`);
-  const reason = typeof info?.['reason'] === 'string' && info['reason'] !== '' ? info['reason'] : null;
-  const message = typeof error['message'] === 'string' && error['message'] !== '' ? error['message'] : `The provider answered with HTTP status ${httpStatus}.`;
-  return { httpStatus, kind: kindOf(httpStatus, status, reason), message, code: reason ?? status, param: fieldOf(details) };
+  const reason = textOf(info?.['reason']);
+  const kind = kindOf(httpStatus, status, reason);
+  return { httpStatus, kind, message: textOf(error['message']) ?? untold(httpStatus), code: reason ?? status, param: fieldOf(details) };
 }
 
 /** An error within a stream, whose HTTP status has long been 200. */
@@ -66,34 +67,14 @@ export function encodeError(error: ProviderError, requestId: string): Fields {
 
 function errorOf(body: unknown): Fields {
   const holder: unknown = Array.isArray(body) ? body[0] : body;
-  return isFields(holder) && isFields(holder['error']) ? holder['error'] : {};
+  return fieldsOf(fieldsOf(holder)['error']);
 }
 
 function kindOf(httpStatus: number, status: string | null, reason: string | null): ErrorKind {
   if (reason === 'API_KEY_INVALID') return 'authentication';
   if (httpStatus === 413) return 'too_large';
   const named = status === null || !Object.hasOwn(KINDS, status) ? undefined : KINDS[status];
-  return named ?? byHttpStatus(httpStatus);
-}
-
-function byHttpStatus(status: number): ErrorKind {
-  switch (status) {
-    case 401:
-      return 'authentication';
-    case 403:
-      return 'permission';
-    case 404:
-      return 'not_found';
-    case 408:
-    case 504:
-      return 'timeout';
-    case 429:
-      return 'rate_limit';
-    case 503:
-      return 'overloaded';
-    default:
-      return status >= 400 && status < 500 ? 'invalid_request' : 'server';
-  }
+  return named ?? kindOfStatus(httpStatus);
 }
 
 function fieldOf(details: readonly Fields[]): string | null {

@@ -1,7 +1,8 @@
+import { type Fields, fieldsOf, isFields } from '@apex/common';
 import { type DocumentPart, type ImagePart, type TextPart, type ToolResultPart } from '../../dialogue/conversation.js';
-import { type Fields, isFields, jsonText } from './json.js';
+import { at, type Problems } from '../../dialogue/problems.js';
+import { jsonText } from './json.js';
 import { readMedia, writeMedia } from './media.js';
-import { at, type Problems } from './problems.js';
 
 type Content = ToolResultPart['content'][number];
 
@@ -21,7 +22,7 @@ type Content = ToolResultPart['content'][number];
  */
 export function writeFunctionResponse(result: ToolResultPart, name: string, path: string, problems: Problems): Fields {
   const { content } = result;
-  const media = content.flatMap((part, index) => (part.type === 'text' ? [] : [{ part, path: at(path, `content[${index}]`) }]));
+  const media = content.flatMap((part, index) => (part.type === 'text' ? [] : [{ part, path: at(path, 'content', index) }]));
   const texts = content.length - media.length;
   const inOrder = content.every((part, index) => index < texts === (part.type === 'text'));
   const names = media.map(({ part }, index) => (part.type === 'document' && part.name !== null ? part.name : placeName(index)));
@@ -55,7 +56,7 @@ function named(part: Fields, name: string): Fields {
 
 /** The inverse. A `response` in other words than `output` and `error` is output as a whole, as Gemini has it, and read as its JSON. */
 export function readFunctionResponse(response: Fields, toolCallId: string, path: string, problems: Problems): ToolResultPart {
-  const said = isFields(response['response']) ? response['response'] : {};
+  const said = fieldsOf(response['response']);
   const parts = Array.isArray(response['parts']) ? response['parts'].filter(isFields) : [];
   const keys = Object.keys(said);
   const key = keys.length === 1 && (keys[0] === 'output' || keys[0] === 'error') ? keys[0] : null;
@@ -63,7 +64,7 @@ export function readFunctionResponse(response: Fields, toolCallId: string, path:
   const value = key === null ? said : said[key];
   const placed = placedContent(value, parts, path, problems);
   if (placed !== null) return { type: 'tool_result', toolCallId, content: placed, isError };
-  const media = parts.flatMap((part, index) => readMedia(part, at(path, `parts[${index}]`), problems) ?? []);
+  const media = parts.flatMap((part, index) => readMedia(part, at(path, 'parts', index), problems) ?? []);
   return { type: 'tool_result', toolCallId, content: [...textsOf(value, keys.length === 0, path, problems), ...media], isError };
 }
 
@@ -90,7 +91,7 @@ function placedContent(value: unknown, parts: readonly Fields[], path: string, p
     if (typeof one === 'string') return [{ type: 'text', text: one }];
     const index = references[next++] ?? -1;
     const part = parts[index];
-    const media = part === undefined ? null : readMedia(unnamed(part), at(path, `parts[${index}]`), problems);
+    const media = part === undefined ? null : readMedia(unnamed(part), at(path, 'parts', index), problems);
     return media === null ? [] : [media];
   });
 }

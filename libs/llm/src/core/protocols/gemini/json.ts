@@ -1,9 +1,5 @@
-export type Fields = Readonly<Record<string, unknown>>;
-
-export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** proto3's JSON leaves out what has its default value, and takes null for absent. */
-export const present = (value: unknown): boolean => value !== undefined && value !== null;
+import { type Fields } from '@apex/common';
+import { isWritable } from '../../dialogue/wire-schemas.js';
 
 /** JSON text, or null for what nests too deep to be written. */
 export function jsonText(value: unknown): string | null {
@@ -19,7 +15,8 @@ const LONG_NUMBER = /\d{16}/;
 
 /**
  * The object that a tool call's arguments are. `inexact`: a whole number in them does not survive: Gemini's `args` is a
- * `google.protobuf.Struct`, whose numbers are doubles. `malformed`: not JSON, or not an object.
+ * `google.protobuf.Struct`, whose numbers are doubles. `malformed`: not JSON, not an object, or nested too deeply
+ * to be written again.
  */
 export function parseArguments(text: string): Fields | 'malformed' | 'inexact' {
   if (text.trim() === '') return {};
@@ -35,6 +32,6 @@ export function parseArguments(text: string): Fields | 'malformed' | 'inexact' {
   } catch {
     return 'malformed';
   }
-  if (!isFields(parsed)) return 'malformed';
+  if (!isWritable(parsed)) return 'malformed';
   return exact ? parsed : 'inexact';
 }

@@ -1,6 +1,6 @@
+import { type Fields, isFields, isPresent } from '@apex/common';
 import { type BinarySource, type DocumentPart, type ImagePart } from '../../dialogue/conversation.js';
-import { type Fields, isFields, present } from './json.js';
-import { at, type Problems } from './problems.js';
+import { at, type Problems } from '../../dialogue/problems.js';
 
 type Media = ImagePart | DocumentPart;
 
@@ -46,7 +46,7 @@ const imageType = (guess: string | null): string | null => (guess === null || is
 
 /** Null where it is a problem: audio, video, or a file that nobody but Google can fetch. */
 export function readMedia(part: Fields, path: string, problems: Problems): Media | null {
-  const member = present(part['inlineData']) ? 'inlineData' : 'fileData';
+  const member = isPresent(part['inlineData']) ? 'inlineData' : 'fileData';
   const blob = part[member];
   if (!isFields(blob)) return null;
   const source = member === 'inlineData' ? inline(blob) : remote(blob, at(path, 'fileData'), problems);
@@ -58,7 +58,7 @@ export function readMedia(part: Fields, path: string, problems: Problems): Media
   }
   const detail = readDetail(part['mediaResolution'], at(path, 'mediaResolution'), problems);
   if (/^image\//i.test(mediaType)) {
-    if (present(blob['displayName'])) problems.inexpressible(at(path, `${member}.displayName`), 'an image has no name');
+    if (isPresent(blob['displayName'])) problems.inexpressible(at(path, `${member}.displayName`), 'an image has no name');
     return { type: 'image', source, detail };
   }
   if (detail !== null) problems.inexpressible(at(path, 'mediaResolution'), 'a document has no resolution');
@@ -79,8 +79,8 @@ function remote(file: Fields, path: string, problems: Problems): BinarySource | 
 function readDetail(resolution: unknown, path: string, problems: Problems): ImagePart['detail'] {
   if (!isFields(resolution)) return null;
   const level = resolution['level'];
-  if (present(resolution['numTokens'])) problems.inexpressible(at(path, 'numTokens'), 'nobody else counts the tokens of an image');
-  if (!present(level) || level === 'MEDIA_RESOLUTION_UNSPECIFIED') return null;
+  if (isPresent(resolution['numTokens'])) problems.inexpressible(at(path, 'numTokens'), 'nobody else counts the tokens of an image');
+  if (!isPresent(level) || level === 'MEDIA_RESOLUTION_UNSPECIFIED') return null;
   if (level === LEVELS.low) return 'low';
   if (level === LEVELS.high) return 'high';
   problems.inexpressible(at(path, 'level'), 'only low and high have counterparts');

@@ -1,5 +1,7 @@
+import { type Fields, isFields, isPresent } from '@apex/common';
 import { type AssistantPart } from '../../dialogue/conversation.js';
-import { type Fields, isFields, jsonText, parseArguments, present } from './json.js';
+import { openedSignature, sealedSignature } from '../../dialogue/signatures.js';
+import { jsonText, parseArguments } from './json.js';
 import { isRealSignature } from './models.js';
 
 /**
@@ -12,6 +14,8 @@ import { isRealSignature } from './models.js';
  * | thinking of which there is a signature alone | `{text: "", thoughtSignature}`; Gemini 3 also puts such a signature on the text before it |
  * | tool call | `{functionCall: {id, name, args}, thoughtSignature?}` |
  * | redacted thinking | `{text: "", thought: true, thoughtSignature, partMetadata: {redactedThinking: true}}`: never Gemini's own |
+ *
+ * What another protocol's provider signed of thinking is sealed as such (`sealedSignature`).
  */
 export type ModelPart = { readonly ok: true; readonly parts: readonly AssistantPart[] } | { readonly ok: false; readonly kind: 'invalid' | 'inexpressible'; readonly member: string; readonly why: string };
 
@@ -19,19 +23,22 @@ export type ModelPart = { readonly ok: true; readonly parts: readonly AssistantP
 const ASIDE: ReadonlySet<string> = new Set(['thought', 'thoughtSignature', 'partMetadata', 'text', 'functionCall']);
 const REDACTED = 'redactedThinking';
 
+const OWN = 'gemini';
+
 /** `callId` makes an id for a call that has none. */
 export function readModelPart(part: Fields, callId: () => string): ModelPart {
-  for (const member of Object.keys(part)) if (!ASIDE.has(member) && present(part[member])) return { ok: false, kind: 'inexpressible', member, why: 'a model of no other provider says this' };
+  for (const member of Object.keys(part)) if (!ASIDE.has(member) && isPresent(part[member])) return { ok: false, kind: 'inexpressible', member, why: 'a model of no other provider says this' };
   const signature = isRealSignature(part['thoughtSignature']) ? part['thoughtSignature'] : null;
-  if (present(part['functionCall'])) return readCall(part['functionCall'], signature, callId);
+  if (isPresent(part['functionCall'])) return readCall(part['functionCall'], signature, callId);
   const text = part['text'] ?? '';
   if (typeof text !== 'string') return { ok: false, kind: 'invalid', member: 'text', why: 'is no text' };
   if (part['thought'] === true) {
     const redacted = isFields(part['partMetadata']) && part['partMetadata'][REDACTED] === true;
-    return { ok: true, parts: [redacted && signature !== null ? { type: 'redacted_thinking', data: signature } : { type: 'thinking', text, signature }] };
+    const opened = signature === null ? null : openedSignature(signature, OWN);
+    return { ok: true, parts: [redacted && opened !== null ? { type: 'redacted_thinking', data: opened } : { type: 'thinking', text, signature: opened }] };
   }
   if (signature === null) return { ok: true, parts: [{ type: 'text', text }] };
-  const sealed: AssistantPart = { type: 'thinking', text: '', signature };
+  const sealed: AssistantPart = { type: 'thinking', text: '', signature: openedSignature(signature, OWN) };
   return { ok: true, parts: text === '' ? [sealed] : [{ type: 'text', text }, sealed] };
 }
 
@@ -39,7 +46,7 @@ function readCall(call: unknown, signature: string | null, callId: () => string)
   const invalid = (member: string, why: string): ModelPart => ({ ok: false, kind: 'invalid', member: member === '' ? 'functionCall' : `functionCall.${member}`, why });
   if (!isFields(call)) return invalid('', 'is no object');
   if (typeof call['name'] !== 'string' || call['name'] === '') return invalid('name', 'is missing');
-  if (present(call['partialArgs']) || present(call['willContinue'])) return { ok: false, kind: 'inexpressible', member: 'functionCall.partialArgs', why: 'arguments in pieces are asked for by nobody here' };
+  if (isPresent(call['partialArgs']) || isPresent(call['willContinue'])) return { ok: false, kind: 'inexpressible', member: 'functionCall.partialArgs', why: 'arguments in pieces are asked for by nobody here' };
   const args = call['args'] ?? {};
   if (!isFields(args)) return invalid('args', 'is no object');
   const text = jsonText(args);
@@ -55,10 +62,10 @@ export function writeModelPart(part: AssistantPart): Fields | null {
     case 'refusal':
       return { text: part.text };
     case 'thinking':
-      if (part.text === '' && part.signature !== null) return { text: '', thoughtSignature: part.signature };
-      return { text: part.text, thought: true, ...(part.signature !== null && { thoughtSignature: part.signature }) };
+      if (part.text === '' && part.signature !== null) return { text: '', thoughtSignature: sealedSignature(part.signature, OWN) };
+      return { text: part.text, thought: true, ...(part.signature !== null && { thoughtSignature: sealedSignature(part.signature, OWN) }) };
     case 'redacted_thinking':
-      return { text: '', thought: true, thoughtSignature: part.data, partMetadata: { [REDACTED]: true } };
+      return { text: '', thought: true, thoughtSignature: sealedSignature(part.data, OWN), partMetadata: { [REDACTED]: true } };
     case 'tool_call': {
       const args = parseArguments(part.arguments);
       if (typeof args === 'string') return null;

@@ -1,8 +1,8 @@
+import { type Fields } from '@apex/common';
 import { z } from 'zod';
 import { type Reasoning, type ReasoningEffort } from '../../dialogue/conversation.js';
-import { type Fields } from './json.js';
+import { at, type Problems } from '../../dialogue/problems.js';
 import { thinksByBudget } from './models.js';
-import { at, type Problems } from './problems.js';
 
 /**
  * `Reasoning` and `generationConfig.thinkingConfig` (ai.google.dev/gemini-api/docs/thinking):

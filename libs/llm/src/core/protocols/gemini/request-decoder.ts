@@ -1,9 +1,9 @@
+import { isPresent } from '@apex/common';
 import { type AssistantPart, type Conversation, type Decoded, type TextPart, type Turn, type UserPart } from '../../dialogue/conversation.js';
+import { at, Problems } from '../../dialogue/problems.js';
 import { readFunctionResponse } from './function-response.js';
-import { present } from './json.js';
 import { readMedia } from './media.js';
 import { callIdOf, readModelPart } from './model-parts.js';
-import { at, Problems } from './problems.js';
 import { decodeSettings } from './settings.js';
 import { decodeTools } from './tools.js';
 import { FOREIGN_MEMBERS, FOREIGN_PARTS, requestSchema, type WireContent, type WirePart } from './wire.js';
@@ -14,15 +14,11 @@ import { FOREIGN_MEMBERS, FOREIGN_PARTS, requestSchema, type WireContent, type W
  * without an id answers the first call of its name that has none yet.
  */
 export function decodeRequest(body: unknown): Decoded<Conversation> {
-  const problems = new Problems();
-  const read = requestSchema.safeParse(body);
-  if (!read.success) {
-    problems.schema(read.error);
-    return problems.decoded<Conversation>(undefined as never);
-  }
-  const request = read.data;
+  const problems = new Problems({}, { kind: 'invalid', why: 'Gemini has no member of this name' });
+  const request = problems.read(requestSchema, body);
+  if (request === null) return problems.refused();
   problems.refuse(request, '', FOREIGN_MEMBERS, 'nobody else has this');
-  if (present(request.serviceTier) && !['', 'standard', 'unspecified'].includes(request.serviceTier ?? '')) problems.inexpressible('serviceTier', 'services differ between providers');
+  if (isPresent(request.serviceTier) && !['', 'standard', 'unspecified'].includes(request.serviceTier ?? '')) problems.inexpressible('serviceTier', 'services differ between providers');
   const { tools, toolChoice } = decodeTools(request.tools ?? [], request.toolConfig ?? {}, problems);
   const contents = new ContentReader(problems);
   return problems.decoded({
@@ -41,8 +37,8 @@ export function decodeRequest(body: unknown): Decoded<Conversation> {
 function decodeSystem(parts: readonly WirePart[], problems: Problems): TextPart[] {
   return parts.map((part, index) => {
     const path = `systemInstruction.parts[${index}]`;
-    for (const member of Object.keys(part)) if (!['text', 'partMetadata'].includes(member) && present(part[member as keyof WirePart])) problems.inexpressible(at(path, member), 'instructions are text');
-    if (!present(part.text)) problems.invalid(path, 'says nothing');
+    for (const member of Object.keys(part)) if (!['text', 'partMetadata'].includes(member) && isPresent(part[member as keyof WirePart])) problems.inexpressible(at(path, member), 'instructions are text');
+    if (!isPresent(part.text)) problems.invalid(path, 'says nothing');
     return { type: 'text', text: part.text ?? '' };
   });
 }
@@ -68,22 +64,22 @@ class ContentReader {
 
   /** It says one thing, and one that others can say. */
   private sound(part: WirePart, path: string): boolean {
-    const foreign = FOREIGN_PARTS.some((member) => present(part[member]));
+    const foreign = FOREIGN_PARTS.some((member) => isPresent(part[member]));
     this.problems.refuse(part, path, FOREIGN_PARTS, 'nobody else has parts of this kind');
-    const said = DATA.filter((member) => present(part[member]));
+    const said = DATA.filter((member) => isPresent(part[member]));
     if (said.length > 1) this.problems.invalid(path, `says several things: ${said.join(', ')}`);
-    const nothing = said.length === 0 && !present(part.thoughtSignature);
+    const nothing = said.length === 0 && !isPresent(part.thoughtSignature);
     if (nothing && !foreign) this.problems.invalid(path, 'says nothing');
-    if (present(part.mediaResolution) && !present(part.inlineData) && !present(part.fileData)) this.problems.invalid(at(path, 'mediaResolution'), 'is for media alone');
+    if (isPresent(part.mediaResolution) && !isPresent(part.inlineData) && !isPresent(part.fileData)) this.problems.invalid(at(path, 'mediaResolution'), 'is for media alone');
     return said.length <= 1 && !nothing && !foreign;
   }
 
   private userPart(part: WirePart, path: string): UserPart[] {
-    if (present(part.functionCall)) this.problems.invalid(at(path, 'functionCall'), 'is for the model to say');
+    if (isPresent(part.functionCall)) this.problems.invalid(at(path, 'functionCall'), 'is for the model to say');
     if (part.thought === true) this.problems.invalid(at(path, 'thought'), 'is for the model to say');
-    if (present(part.thoughtSignature)) this.problems.inexpressible(at(path, 'thoughtSignature'), 'what a user says has no signature elsewhere');
-    if (present(part.functionResponse)) return this.response(part, path);
-    if (present(part.inlineData) || present(part.fileData)) {
+    if (isPresent(part.thoughtSignature)) this.problems.inexpressible(at(path, 'thoughtSignature'), 'what a user says has no signature elsewhere');
+    if (isPresent(part.functionResponse)) return this.response(part, path);
+    if (isPresent(part.inlineData) || isPresent(part.fileData)) {
       const media = readMedia(part, path, this.problems);
       return media === null ? [] : [media];
     }
@@ -108,7 +104,7 @@ class ContentReader {
     this.problems.refuse(response, where, ['scheduling', 'willContinue'], 'nobody else has this');
     response.parts?.forEach((one, index) => {
       this.problems.refuse(one, `${where}.parts[${index}]`, ['mediaProcessing'], 'nobody else has this');
-      if (present(one.inlineData) === present(one.fileData)) this.problems.invalid(`${where}.parts[${index}]`, 'is one of inlineData and fileData');
+      if (isPresent(one.inlineData) === isPresent(one.fileData)) this.problems.invalid(`${where}.parts[${index}]`, 'is one of inlineData and fileData');
     });
     const call = this.answered(response.id ?? null, response.name);
     if (call === null) {

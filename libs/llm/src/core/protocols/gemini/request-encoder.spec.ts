@@ -1,10 +1,8 @@
 import { type Conversation, type Turn } from '../../dialogue/conversation.js';
+import { NOTHING_SAID } from '../../dialogue/nothing-said.js';
 import { geminiCodec } from './index.js';
 
-const EMPTY: Conversation = {
-  model: 'gemini-2.5-flash', system: [], turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }], tools: [], toolChoice: null, parallelTools: null, maxOutputTokens: null, temperature: null,
-  topP: null, topK: null, stop: [], seed: null, presencePenalty: null, frequencyPenalty: null, candidates: 1, logprobs: null, output: { kind: 'text' }, reasoning: null, endUser: null, stream: false,
-};
+const EMPTY: Conversation = { ...NOTHING_SAID, model: 'gemini-2.5-flash', turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }] };
 const TOOL = { name: 'look', description: null, parameters: null, strict: null };
 
 function encode(changes: Partial<Conversation>): Record<string, unknown> {
@@ -130,7 +128,7 @@ describe("Gemini's requests, written", () => {
     ['turns[0].parts[0].arguments', { turns: [call('a', 'look', '{"a":')] }],
     ['turns[0].parts[0].arguments', { turns: [call('a', 'look', '[1]')] }],
     ['turns[0].parts[0].arguments', { turns: [call('a', 'look', '{"id":12345678901234567890}')] }],
-    ['turns[0].parts[0]', { turns: [{ role: 'assistant', parts: [{ type: 'redacted_thinking', data: 'x' }] }] }],
+    ['turns[0].parts[0].arguments', { turns: [call('a', 'look', `{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}`)] }],
     ['turns[0].parts[0].source.url', { turns: [{ role: 'user', parts: [{ type: 'image', source: { kind: 'url', url: 'ftp://a/b.png' }, detail: null }] }] }],
     ['tools[0].name', { tools: [{ ...TOOL, name: '1st' }] }],
     ['stop', { stop: ['1', '2', '3', '4', '5', '6'] }],

@@ -1,11 +1,13 @@
+import { type Fields, isPresent } from '@apex/common';
 import { type EncodedRequest } from '../../dialogue/codec.js';
 import { type AssistantPart, type Conversation, type Decoded, type ToolCallPart, type Turn, type UserPart } from '../../dialogue/conversation.js';
-import { type Fields, parseArguments, present } from './json.js';
+import { Problems } from '../../dialogue/problems.js';
+import { signerOf } from '../../dialogue/signatures.js';
 import { writeFunctionResponse } from './function-response.js';
+import { parseArguments } from './json.js';
 import { writeMedia } from './media.js';
 import { writeModelPart } from './model-parts.js';
 import { NO_SIGNATURE, wantsCallSignatures } from './models.js';
-import { Problems } from './problems.js';
 import { encodeSettings } from './settings.js';
 import { encodeToolConfig, encodeTools } from './tools.js';
 
@@ -15,22 +17,24 @@ interface Content {
 }
 
 /**
- * A conversation as a `GenerateContentRequest`. Its model and whether it streams stand in the URL (`geminiPath`). Turns of one role that follow each other become one, for Gemini wants the results of
- * parallel calls together, in the order of the calls. A refusal of the assistant is text: Gemini has no part of its own.
- * Passed over as `ignoredHints`: cache breakpoints, for Gemini caches prefixes by itself; the end user, whom it does not
- * know; the name of a schema that has a title.
+ * A conversation as a `GenerateContentRequest`. Its model and whether it streams stand in the URL (`geminiPath`). Turns of
+ * one role that follow each other become one, for Gemini wants the results of parallel calls together, in the order of the
+ * calls. A refusal of the assistant is text: Gemini has no part of its own. Passed over as `ignoredHints`: cache breakpoints,
+ * for Gemini caches prefixes by itself; the end user, whom it does not know; the name of a schema that has a title; thinking
+ * that another provider signed or redacted, for a signature that is not Gemini's is refused, and thoughts are optional.
  */
 export function encodeRequest(conversation: Conversation): Decoded<EncodedRequest> {
   const problems = new Problems();
   const { system, tools } = conversation;
   if (conversation.parallelTools === false) problems.inexpressible('parallelTools', 'Gemini cannot be kept from calling several tools at once');
-  const contents = new Contents(conversation.model, problems);
+  const thoughts: string[] = [];
+  const contents = new Contents(conversation.model, problems, thoughts);
   conversation.turns.forEach((turn, index) => contents.add(turn, `turns[${index}]`));
   if (contents.list.length === 0) problems.inexpressible('turns', 'Gemini wants something said');
   const declared = encodeTools(tools, problems);
   const toolConfig = encodeToolConfig(conversation.toolChoice, tools);
   const generationConfig = encodeSettings(conversation, problems);
-  const ignoredHints = ignoredHintsOf(conversation);
+  const ignoredHints = [...thoughts, ...ignoredHintsOf(conversation)];
   return problems.decoded({
     ...(ignoredHints.length > 0 && { ignoredHints }),
     body: {
@@ -45,7 +49,7 @@ export function encodeRequest(conversation: Conversation): Decoded<EncodedReques
 
 function ignoredHintsOf({ system, tools, turns, endUser, output }: Conversation): string[] {
   const cached = (part: object): boolean => ('cache' in part && part.cache !== undefined) || ('content' in part && Array.isArray(part.content) && part.content.some(cached));
-  const titled = output.kind === 'json_schema' && output.name !== null && present(output.schema['title']);
+  const titled = output.kind === 'json_schema' && output.name !== null && isPresent(output.schema['title']);
   return [
     ...([...system, ...tools, ...turns.flatMap((turn): readonly (UserPart | AssistantPart)[] => turn.parts)].some(cached) ? ['cache'] : []),
     ...(endUser === null ? [] : ['endUser']),
@@ -59,7 +63,11 @@ class Contents {
   private readonly calls = new Map<string, { readonly name: string; readonly place: number }>();
   private readonly signs: boolean;
 
-  constructor(model: string, private readonly problems: Problems) {
+  constructor(
+    model: string,
+    private readonly problems: Problems,
+    private readonly hints: string[],
+  ) {
     this.signs = wantsCallSignatures(model);
   }
 
@@ -73,7 +81,7 @@ class Contents {
         this.orderResults();
         return;
       case 'assistant':
-        this.append('model', turn.parts.map((part, index) => this.modelPart(part, `${path}.parts[${index}]`)));
+        this.append('model', turn.parts.flatMap((part, index) => this.modelPart(part, `${path}.parts[${index}]`)));
         this.signCalls();
         return;
     }
@@ -102,10 +110,13 @@ class Contents {
     }
   }
 
-  private modelPart(part: AssistantPart, path: string): Fields {
-    if (part.type === 'tool_call') return this.call(part, path);
-    if (part.type === 'redacted_thinking') this.problems.inexpressible(path, 'only the provider that wrote redacted thinking can read it');
-    return writeModelPart(part) ?? {};
+  private modelPart(part: AssistantPart, path: string): Fields[] {
+    if (part.type === 'tool_call') return [this.call(part, path)];
+    if (part.type === 'redacted_thinking' || (part.type === 'thinking' && part.signature !== null && signerOf(part) !== 'gemini')) {
+      this.hints.push(path);
+      return [];
+    }
+    return [writeModelPart(part) ?? {}];
   }
 
   private call(part: ToolCallPart, path: string): Fields {
@@ -119,15 +130,15 @@ class Contents {
   /** Gemini 3 wants a signature on the first call of each step; where the client or another model left none, Google's stand-in. */
   private signCalls(): void {
     const parts = this.list.at(-1)?.parts ?? [];
-    const first = parts.findIndex((part) => present(part['functionCall']));
+    const first = parts.findIndex((part) => isPresent(part['functionCall']));
     const call = parts[first];
-    if (this.signs && call !== undefined && !present(call['thoughtSignature'])) parts[first] = { ...call, thoughtSignature: NO_SIGNATURE };
+    if (this.signs && call !== undefined && !isPresent(call['thoughtSignature'])) parts[first] = { ...call, thoughtSignature: NO_SIGNATURE };
   }
 
   /** Results in the order of their calls, each where a result stood: models that know no ids match them by name and order. */
   private orderResults(): void {
     const parts = this.list.at(-1)?.parts ?? [];
-    const places = parts.flatMap((part, index) => (present(part['functionResponse']) ? [index] : []));
+    const places = parts.flatMap((part, index) => (isPresent(part['functionResponse']) ? [index] : []));
     const placeOf = (part: Fields | undefined): number => this.calls.get(String((part?.['functionResponse'] as Fields | undefined)?.['id']))?.place ?? 0;
     const results = places.map((index) => parts[index]).sort((a, b) => placeOf(a) - placeOf(b));
     places.forEach((index, n) => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Conversation } from '../../dialogue/conversation.js';
+import { type AssistantPart, type Conversation, type UserPart } from '../../dialogue/conversation.js';
 import { answers, conversations, foldEvents, streamedAnswers, type AnswerCapabilities, type ConversationCapabilities } from '../../dialogue/dialogue.fakes.js';
 import { geminiCodec } from './index.js';
 
@@ -10,6 +10,7 @@ const SAYABLE: Partial<ConversationCapabilities> = {
   imageDetail: false,
   refusals: false,
   redactedThinking: false,
+  signers: ['gemini'],
   consecutiveTurns: false,
   midSystem: false,
   cache: false,
@@ -120,7 +121,10 @@ function outputForm(output: Conversation['output']): Conversation['output'] {
 function joined(turns: Conversation['turns']): Conversation['turns'] {
   const all: { role: string; parts: unknown[] }[] = [];
   for (const turn of turns) {
-    const parts = turn.parts.map((part) => {
+    // Of thinking, what another provider signed or redacted is left out.
+    const told = (turn.parts as readonly (UserPart | AssistantPart)[]).filter((part) => part.type !== 'redacted_thinking' && (part.type !== 'thinking' || part.signature === null || part.signature.by === 'gemini'));
+    if (told.length === 0) continue;
+    const parts = told.map((part) => {
       if (part.type === 'tool_call') return { ...part, arguments: JSON.stringify(JSON.parse(part.arguments)) };
       return part.type === 'refusal' ? { type: 'text', text: part.text } : part;
     });

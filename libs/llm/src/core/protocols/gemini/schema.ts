@@ -1,4 +1,4 @@
-import { type Fields, isFields, present } from './json.js';
+import { type Fields, isFields, isPresent } from '@apex/common';
 
 /** How deep a schema may nest where it has to be read. */
 const MAX_DEPTH = 64;
@@ -36,7 +36,7 @@ function enforce(schema: Fields, path: string, depth: number, unenforced: string
   const within = (value: unknown, where: string): unknown => (isFields(value) ? enforce(value, where, depth + 1, unenforced) : value);
   const entries = Object.entries(schema).map(([key, value]): [string, unknown] => {
     const where = path === '' ? key : `${path}.${key}`;
-    if (key === 'const' && (typeof value === 'string' || typeof value === 'number') && !present(schema['enum'])) return ['enum', [value]];
+    if (key === 'const' && (typeof value === 'string' || typeof value === 'number') && !isPresent(schema['enum'])) return ['enum', [value]];
     if (!ENFORCED.has(key) && !ANNOTATIONS.has(key)) unenforced.push(where);
     if ((key === 'properties' || key === '$defs') && isFields(value)) return [key, Object.fromEntries(Object.entries(value).map(([name, one]) => [name, within(one, `${where}.${name}`)]))];
     if ((key === 'anyOf' || key === 'oneOf' || key === 'prefixItems') && Array.isArray(value)) return [key, value.map((one, index) => within(one, `${where}[${index}]`))];
@@ -56,7 +56,7 @@ export function fromOpenApiSchema(schema: Fields, depth = 0): Fields | null {
   if (depth > MAX_DEPTH) return null;
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
-    if (!present(value) || key === 'nullable') continue;
+    if (!isPresent(value) || key === 'nullable') continue;
     const translated = member(key, value, depth);
     if (translated === null) return null;
     for (const [name, said] of translated) Object.defineProperty(out, name, { value: said, enumerable: true, configurable: true, writable: true });

@@ -1,10 +1,12 @@
-import { type AnswerEvent, type PartStart } from '../../dialogue/answer.js';
-import { ProtocolViolation, type SseEvent, type StreamDecoder } from '../../dialogue/codec.js';
+import { type Fields, isFields } from '@apex/common';
+import { type AnswerEvent, type PartDelta, type PartStart, type ProviderError } from '../../dialogue/answer.js';
+import { type SseEvent, type StreamDecoder } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
+import { parseEventData } from '../../dialogue/event-data.js';
+import { ENDED_EARLY } from '../../dialogue/provider-errors.js';
 import { blockedCandidate, candidatesOf, finishOf, indexOf, isBlocked, partsOf, readAnswerPart, readHead } from './answer.js';
 import { decodeStreamedError } from './errors.js';
 import { readEnding } from './finish-reason.js';
-import { type Fields, isFields } from './json.js';
 import { callIdOf } from './model-parts.js';
 import { readGeminiUsage } from './usage.js';
 
@@ -26,7 +28,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
 
   push(event: SseEvent): readonly AnswerEvent[] {
     if (this.over) return [];
-    const chunk = parseChunk(event.data);
+    const chunk = parseEventData(event.data);
     if (isFields(chunk['error'])) return this.fail(decodeStreamedError(chunk));
     const out: AnswerEvent[] = [];
     if (this.responseId === null) {
@@ -45,7 +47,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
     const { blocked } = this;
     const readers = [...this.candidates.values()];
     const complete = readers.length === 0 ? blocked !== null : readers.every((reader) => reader.finished);
-    if (!complete) return this.fail({ httpStatus: 502, kind: 'server', message: 'The provider ended its stream before the answer was complete.', code: null, param: null });
+    if (!complete) return this.fail(ENDED_EARLY);
     this.over = true;
     const out: AnswerEvent[] = [];
     if (readers.length === 0 && blocked !== null) stopBlocked(blocked, out);
@@ -56,7 +58,7 @@ export class GeminiStreamDecoder implements StreamDecoder {
     return out;
   }
 
-  private fail(error: Extract<AnswerEvent, { type: 'error' }>['error']): readonly AnswerEvent[] {
+  private fail(error: ProviderError): readonly AnswerEvent[] {
     this.over = true;
     return [{ type: 'error', error }];
   }
@@ -147,7 +149,7 @@ class CandidateReader {
     out.push({ type: 'part_start', candidate: this.index, part: this.part, start });
   }
 
-  private delta(delta: Extract<AnswerEvent, { type: 'delta' }>['delta'], out: AnswerEvent[]): void {
+  private delta(delta: PartDelta, out: AnswerEvent[]): void {
     out.push({ type: 'delta', candidate: this.index, part: this.part, delta });
   }
 
@@ -168,15 +170,4 @@ function stopBlocked(chunk: Fields, out: AnswerEvent[]): void {
     if (part.type === 'refusal') out.push({ type: 'part_start', ...at, start: { type: 'refusal' } }, { type: 'delta', ...at, delta: { type: 'text', text: part.text } }, { type: 'part_end', ...at });
   });
   out.push({ type: 'stop', candidate: 0, reason: stop, stopSequence: null });
-}
-
-function parseChunk(data: string): Fields {
-  let chunk: unknown;
-  try {
-    chunk = JSON.parse(data);
-  } catch {
-    throw new ProtocolViolation('an event of the stream is no JSON');
-  }
-  if (!isFields(chunk)) throw new ProtocolViolation('an event of the stream is no object');
-  return chunk;
 }

@@ -1,8 +1,10 @@
+import { type Fields } from '@apex/common';
 import { type AnswerEvent, type PartDelta, type PartStart } from '../../dialogue/answer.js';
 import { type SseEvent, type StreamEncoder, type StreamEncoderOptions } from '../../dialogue/codec.js';
+import { type Signature } from '../../dialogue/conversation.js';
+import { grownSignature, sealedSignature } from '../../dialogue/signatures.js';
 import { encodeError } from './errors.js';
 import { malformedCall, writeFinishReason } from './finish-reason.js';
-import { type Fields } from './json.js';
 import { writeModelPart } from './model-parts.js';
 import { writeGeminiUsage } from './usage.js';
 
@@ -72,7 +74,7 @@ export class GeminiStreamEncoder implements StreamEncoder {
 class CandidateWriter {
   private start: PartStart | null = null;
   private arguments = '';
-  private signature: string | null = null;
+  private signature: Signature | null = null;
   private wroteText = false;
   private refusal: string | null = null;
   private malformed: ReturnType<typeof malformedCall> | null = null;
@@ -90,7 +92,7 @@ class CandidateWriter {
 
   grow(delta: PartDelta): Fields | null {
     if (delta.type === 'arguments') this.arguments += delta.text;
-    else if (delta.type === 'signature') this.signature = (this.signature ?? '') + delta.signature;
+    else if (delta.type === 'signature') this.signature = grownSignature(this.signature, delta.signature);
     else if (this.start?.type === 'refusal') this.refusal = (this.refusal ?? '') + delta.text;
     else if (delta.text !== '') {
       this.wroteText = true;
@@ -103,7 +105,7 @@ class CandidateWriter {
     const { start, signature } = this;
     this.start = null;
     if (start?.type === 'redacted_thinking') return writeModelPart({ type: 'redacted_thinking', data: start.data });
-    if (start?.type === 'thinking' && signature !== null) return { text: '', ...(this.wroteText && { thought: true }), thoughtSignature: signature };
+    if (start?.type === 'thinking' && signature !== null) return { text: '', ...(this.wroteText && { thought: true }), thoughtSignature: sealedSignature(signature, 'gemini') };
     if (start?.type !== 'tool_call') return null;
     const call = writeModelPart({ ...start, arguments: this.arguments });
     if (call === null) this.malformed = malformedCall(start.name, this.arguments);

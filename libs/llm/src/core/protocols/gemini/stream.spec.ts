@@ -59,10 +59,10 @@ describe("Gemini's streams, read", () => {
 
   it('takes a signature wherever it comes: with the thought, after it, on text, alone', () => {
     const parts = (chunks: readonly object[]): unknown => foldEvents(decode([...chunks, chunk([], { finishReason: 'STOP' })])).candidates[0]?.parts;
-    expect(parts([chunk([{ text: 'a', thought: true }]), chunk([{ text: 'b', thought: true, thoughtSignature: 's' }]), chunk([{ text: 'c', thought: true }])])).toEqual([{ type: 'thinking', text: 'ab', signature: 's' }, { type: 'thinking', text: 'c', signature: null }]);
-    expect(parts([chunk([{ text: 'a', thought: true }]), chunk([{ text: '', thought: true, thoughtSignature: 's' }])])).toEqual([{ type: 'thinking', text: 'a', signature: 's' }]);
-    expect(parts([chunk([{ text: 'a' }]), chunk([{ text: 'b', thoughtSignature: 's' }]), chunk([{ text: 'c' }])])).toEqual([{ type: 'text', text: 'ab' }, { type: 'thinking', text: '', signature: 's' }, { type: 'text', text: 'c' }]);
-    expect(parts([chunk([{ text: 'a' }]), chunk([{ thoughtSignature: 's' }])])).toEqual([{ type: 'text', text: 'a' }, { type: 'thinking', text: '', signature: 's' }]);
+    expect(parts([chunk([{ text: 'a', thought: true }]), chunk([{ text: 'b', thought: true, thoughtSignature: 's' }]), chunk([{ text: 'c', thought: true }])])).toEqual([{ type: 'thinking', text: 'ab', signature: { by: 'gemini', value: 's' } }, { type: 'thinking', text: 'c', signature: null }]);
+    expect(parts([chunk([{ text: 'a', thought: true }]), chunk([{ text: '', thought: true, thoughtSignature: 's' }])])).toEqual([{ type: 'thinking', text: 'a', signature: { by: 'gemini', value: 's' } }]);
+    expect(parts([chunk([{ text: 'a' }]), chunk([{ text: 'b', thoughtSignature: 's' }]), chunk([{ text: 'c' }])])).toEqual([{ type: 'text', text: 'ab' }, { type: 'thinking', text: '', signature: { by: 'gemini', value: 's' } }, { type: 'text', text: 'c' }]);
+    expect(parts([chunk([{ text: 'a' }]), chunk([{ thoughtSignature: 's' }])])).toEqual([{ type: 'text', text: 'a' }, { type: 'thinking', text: '', signature: { by: 'gemini', value: 's' } }]);
     expect(parts([chunk([{ text: 'a' }]), chunk([{ text: '', thought: true }]), chunk([{ text: 'b' }])])).toEqual([{ type: 'text', text: 'ab' }]);
   });
 
@@ -85,7 +85,7 @@ describe("Gemini's streams, read", () => {
 
   it('does not take a stream that was cut for a whole one', () => {
     for (const cut of [[], STREAM.slice(0, 5), [{ usageMetadata: { promptTokenCount: 1 } }]]) expect(() => foldEvents(decode(cut))).toThrow(StreamedError);
-    expect(() => foldEvents(decode([{ candidates: [{ finishReason: 'STOP' }, { index: 1 }] }]))).toThrow('before the answer was complete');
+    expect(() => foldEvents(decode([{ candidates: [{ finishReason: 'STOP' }, { index: 1 }] }]))).toThrow('ended before its answer did');
   });
 
   it.each(['', '{', '[]', '1', '[DONE]', '{"candidates":{}}', '{"candidates":[{"content":{"parts":[{"inlineData":{}}]}}]}'])('does not take %s for a chunk', (data) => {
@@ -118,7 +118,7 @@ describe("Gemini's streams, written", () => {
       [start, []],
       [{ type: 'part_start', ...at(0), start: { type: 'thinking' } }, []],
       [{ type: 'delta', ...at(0), delta: { type: 'text', text: 'hm' } }, [said({ text: 'hm', thought: true })]],
-      [{ type: 'delta', ...at(0), delta: { type: 'signature', signature: 's' } }, []],
+      [{ type: 'delta', ...at(0), delta: { type: 'signature', signature: { by: 'gemini', value: 's' } } }, []],
       [{ type: 'part_end', ...at(0) }, [said({ text: '', thought: true, thoughtSignature: 's' })]],
       [{ type: 'part_start', ...at(1), start: { type: 'text' } }, []],
       [{ type: 'delta', ...at(1), delta: { type: 'text', text: 'a' } }, [said({ text: 'a' })]],

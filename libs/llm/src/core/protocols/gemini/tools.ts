@@ -1,7 +1,7 @@
+import { type Fields, isPresent } from '@apex/common';
 import { type z } from 'zod';
 import { type Tool, type ToolChoice } from '../../dialogue/conversation.js';
-import { type Fields, present } from './json.js';
-import { at, type Problems } from './problems.js';
+import { at, type Problems } from '../../dialogue/problems.js';
 import { enforcedSchema, fromOpenApiSchema } from './schema.js';
 import { FOREIGN_TOOLS, type toolConfigSchema, type toolSchema } from './wire.js';
 
@@ -62,8 +62,8 @@ export function decodeTools(entries: readonly z.infer<typeof toolSchema>[], conf
 }
 
 function parametersOf(one: { readonly parameters?: Fields | null; readonly parametersJsonSchema?: Fields | null }, path: string, problems: Problems): Fields | null {
-  if (!present(one.parameters)) return one.parametersJsonSchema ?? null;
-  if (present(one.parametersJsonSchema)) problems.invalid(at(path, 'parameters'), 'parameters and parametersJsonSchema cannot both be set');
+  if (!isPresent(one.parameters)) return one.parametersJsonSchema ?? null;
+  if (isPresent(one.parametersJsonSchema)) problems.invalid(at(path, 'parameters'), 'parameters and parametersJsonSchema cannot both be set');
   const schema = fromOpenApiSchema(one.parameters ?? {});
   if (schema === null) problems.invalid(at(path, 'parameters'), 'nests too deep');
   return schema;

@@ -1,5 +1,6 @@
+import { type Fields } from '@apex/common';
 import { type TokenUsage } from '@apex/usage';
-import { type Fields, isFields } from './json.js';
+import { count, readCounts } from '../../dialogue/counts.js';
 
 /**
  * Reads a `usageMetadata` (ai.google.dev/api/generate-content, `UsageMetadata`), or null when there is none or it makes no
@@ -10,16 +11,16 @@ import { type Fields, isFields } from './json.js';
  * - `candidatesTokenCount` does not include `thoughtsTokenCount`; both are output and billed as such.
  * - `totalTokenCount` is the sum of prompt, tool use, candidates and thoughts; where it is told and is not, nothing is trusted.
  */
-export function readGeminiUsage(usage: unknown): TokenUsage | null {
-  if (!isFields(usage)) return null;
+export const readGeminiUsage = (usage: unknown): TokenUsage | null => readCounts(usage, read);
+
+function read(usage: Fields): TokenUsage | null {
   const prompt = count(usage['promptTokenCount']);
   const cached = count(usage['cachedContentTokenCount']) ?? 0;
   const toolUse = count(usage['toolUsePromptTokenCount']) ?? 0;
   const candidates = count(usage['candidatesTokenCount']) ?? 0;
   const thoughts = count(usage['thoughtsTokenCount']) ?? 0;
   const total = count(usage['totalTokenCount']);
-  if (prompt === null || [prompt, cached, toolUse, candidates, thoughts, total].some(Number.isNaN)) return null;
-  if (cached > prompt) return null;
+  if (prompt === null || cached > prompt) return null;
   if (total !== null && total !== prompt + toolUse + candidates + thoughts) return null;
   return { promptTokens: prompt + toolUse, cachedTokens: cached, cacheWriteTokens: 0, completionTokens: candidates + thoughts, reasoningTokens: thoughts };
 }
@@ -33,11 +34,4 @@ export function writeGeminiUsage(usage: TokenUsage): Fields {
     ...(usage.cachedTokens > 0 && { cachedContentTokenCount: usage.cachedTokens }),
     ...(usage.reasoningTokens > 0 && { thoughtsTokenCount: usage.reasoningTokens }),
   };
-}
-
-/** Null for a count that is absent, NaN for what is none. */
-function count(value: unknown): number | null {
-  if (value === undefined || value === null) return null;
-  // JSON has a -0; adding 0 makes it 0.
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value + 0 : Number.NaN;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Fields, isFields } from './json.js';
+import { jsonObject as fields } from '../../dialogue/wire-schemas.js';
 import { thinkingConfigSchema } from './reasoning.js';
 
 /**
@@ -7,7 +7,6 @@ import { thinkingConfigSchema } from './reasoning.js';
  * lower camel case. A member that is right but that no other protocol has is `foreign`: it is taken, and refused by its
  * name where the request is read. Members that are in no schema are none of Gemini's.
  */
-export const fields = z.custom<Fields>(isFields, 'is no object');
 const foreign = z.unknown().optional();
 
 const blob = z.strictObject({ mimeType: z.string().min(1), data: z.string(), displayName: z.string().nullish() });
@@ -26,7 +25,7 @@ const functionResponse = z.strictObject({
 
 export const FOREIGN_PARTS = ['toolCall', 'toolResponse', 'audioTranscription', 'codeExecutionResult', 'executableCode', 'videoMetadata', 'mediaProcessing', 'speechMetadata'] as const;
 
-export const partSchema = z.strictObject({
+const partSchema = z.strictObject({
   text: z.string().nullish(),
   thought: z.boolean().nullish(),
   thoughtSignature: z.string().nullish(),
@@ -74,7 +73,7 @@ export const FOREIGN_SETTINGS = [
   'modelSelectionConfig', 'responseFormat', 'translationConfig',
 ] as const;
 
-export const generationConfigSchema = z.strictObject({
+const generationConfigSchema = z.strictObject({
   maxOutputTokens: z.int().min(1).nullish(),
   temperature: z.number().nullish(),
   topP: z.number().nullish(),

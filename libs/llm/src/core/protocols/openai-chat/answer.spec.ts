@@ -1,4 +1,5 @@
 import { ProtocolViolation } from '../../dialogue/codec.js';
+import { type AssistantPart } from '../../dialogue/conversation.js';
 import { decodeAnswer, encodeAnswer } from './answer.js';
 import { TEXT_ANSWER, TOOL_ANSWER } from './golden/openai.js';
 
@@ -19,8 +20,8 @@ describe('decodeAnswer', () => {
 
   it.each([
     ['DeepSeek', { content: 'a', reasoning_content: 'b' }, [{ type: 'thinking', text: 'b', signature: null }, { type: 'text', text: 'a' }]],
-    ['OpenRouter', { content: 'a', reasoning: 'b', reasoning_details: [{ type: 'reasoning.text', text: 'b', signature: 's' }] }, [{ type: 'thinking', text: 'b', signature: 's' }, { type: 'text', text: 'a' }]],
-    ["OpenRouter's ciphertext", { content: 'a', reasoning: 'b', reasoning_details: [{ type: 'reasoning.encrypted', data: 'c' }] }, [{ type: 'thinking', text: 'b', signature: null }, { type: 'redacted_thinking', data: 'c' }, { type: 'text', text: 'a' }]],
+    ['OpenRouter', { content: 'a', reasoning: 'b', reasoning_details: [{ type: 'reasoning.text', text: 'b', signature: 's' }] }, [{ type: 'thinking', text: 'b', signature: { by: 'openai-chat', value: 's' } }, { type: 'text', text: 'a' }]],
+    ["OpenRouter's ciphertext", { content: 'a', reasoning: 'b', reasoning_details: [{ type: 'reasoning.encrypted', data: 'c' }] }, [{ type: 'thinking', text: 'b', signature: null }, { type: 'redacted_thinking', data: { by: 'openai-chat', value: 'c' } }, { type: 'text', text: 'a' }]],
     ['content in parts', { content: [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }] }, [{ type: 'text', text: 'a' }, { type: 'text', text: 'b' }]],
     ['arguments that are written out', { content: null, tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: { x: 1 } } }] }, [{ type: 'tool_call', id: 'c', name: 'f', arguments: '{"x":1}' }]],
     ['no arguments', { content: '', tool_calls: [{ id: 'c', type: 'function', function: { name: 'f' } }] }, [{ type: 'tool_call', id: 'c', name: 'f', arguments: '{}' }]],
@@ -79,9 +80,9 @@ describe('encodeAnswer', () => {
   });
 
   it('joins texts, keeps every piece of signed reasoning, and says nothing of a usage that is not known', () => {
-    const parts = [
-      { type: 'thinking' as const, text: 'a', signature: 's' },
-      { type: 'redacted_thinking' as const, data: 'd' },
+    const parts: AssistantPart[] = [
+      { type: 'thinking' as const, text: 'a', signature: { by: 'openai-chat', value: 's' } },
+      { type: 'redacted_thinking' as const, data: { by: 'openai-chat', value: 'd' } },
       { type: 'text' as const, text: 'x' },
       { type: 'text' as const, text: 'y' },
     ];

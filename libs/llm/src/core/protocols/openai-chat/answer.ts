@@ -1,17 +1,16 @@
+import { type Fields, isFields, isPresent } from '@apex/common';
 import { type Answer, type Candidate } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
 import { type AssistantPart, type RefusalPart, type TextPart, type ToolCallPart } from '../../dialogue/conversation.js';
 import { openedId, sealedId } from '../../dialogue/sealed-ids.js';
-import { readOpenAiUsage } from '../../openai-usage.js';
+import { readOpenAiUsage } from '../openai/usage.js';
 import { finishReasonOf, readFinishReason } from './finish-reason.js';
 import { plainReasoning, readDetails, type ReasoningPart, reasoningMembers } from './reasoning-details.js';
 import { encodeUsage } from './usage.js';
-import { type Fields, isFields } from './wire.js';
 
 const violation = (what: string): never => {
   throw new ProtocolViolation(`The provider's answer is no chat completion: ${what}`);
 };
-const present = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
  * Reads a provider's whole answer (platform.openai.com/docs/api-reference/chat/object) in any dialect: what compatible
@@ -19,22 +18,24 @@ const present = (value: unknown): boolean => value !== undefined && value !== nu
  * @throws ProtocolViolation
  */
 export function decodeAnswer(body: unknown): Answer {
-  const { id, model, created, choices, usage } = isFields(body) ? body : violation('it is not an object');
+  const completion = isFields(body) ? body : violation('it is not an object');
+  const { choices, usage } = completion;
   if (!Array.isArray(choices) || choices.length === 0) return violation('it has no choices');
   const candidates = choices.map(candidate);
   if (new Set(candidates.map(({ index }) => index)).size !== candidates.length) violation('two choices have one index');
-  return {
-    id: typeof id === 'string' ? id : '',
-    model: typeof model === 'string' ? model : '',
-    created: typeof created === 'number' && Number.isSafeInteger(created) && created >= 0 ? created : 0,
-    candidates,
-    usage: readOpenAiUsage(usage),
-  };
+  return { ...readHead(completion), candidates, usage: readOpenAiUsage(usage) };
 }
+
+/** What an answer's first chunk tells as well. */
+export const readHead = ({ id, model, created }: Fields): Pick<Answer, 'id' | 'model' | 'created'> => ({
+  id: typeof id === 'string' ? id : '',
+  model: typeof model === 'string' ? model : '',
+  created: typeof created === 'number' && Number.isSafeInteger(created) && created >= 0 ? created : 0,
+});
 
 function candidate(choice: unknown, position: number): Candidate {
   const { index, message, finish_reason: reason, stop_reason: stopReason } = isFields(choice) ? choice : violation('a choice is not an object');
-  if (present(index) && !(Number.isSafeInteger(index) && (index as number) >= 0)) violation("a choice's index is not a number");
+  if (isPresent(index) && !(Number.isSafeInteger(index) && (index as number) >= 0)) violation("a choice's index is not a number");
   const parts = isFields(message) ? partsOf(message) : violation('a choice has no message');
   const ending = { calledTools: parts.some((part) => part.type === 'tool_call'), refused: parts.some((part) => part.type === 'refusal'), stopReason };
   const end = readFinishReason(reason, ending);
@@ -44,10 +45,10 @@ function candidate(choice: unknown, position: number): Candidate {
 function partsOf(message: Fields): AssistantPart[] {
   const { content, refusal, tool_calls: calls, function_call: legacy, audio } = message;
   // Neither was asked for.
-  if (present(legacy)) violation('it calls a function in the deprecated way');
-  if (present(audio)) violation('it holds audio');
-  if (present(refusal) && typeof refusal !== 'string') violation('a refusal is not a text');
-  if (present(calls) && !Array.isArray(calls)) violation('tool_calls is not a list');
+  if (isPresent(legacy)) violation('it calls a function in the deprecated way');
+  if (isPresent(audio)) violation('it holds audio');
+  if (isPresent(refusal) && typeof refusal !== 'string') violation('a refusal is not a text');
+  if (isPresent(calls) && !Array.isArray(calls)) violation('tool_calls is not a list');
   return [...reasoningOf(message), ...textsOf(content), ...refusals(refusal), ...((calls as unknown[] | null | undefined) ?? []).map(toolCall)];
 }
 
@@ -60,7 +61,7 @@ function reasoningOf(message: Fields): ReasoningPart[] {
 }
 
 function textsOf(content: unknown): TextPart[] {
-  if (!present(content) || content === '') return [];
+  if (!isPresent(content) || content === '') return [];
   if (typeof content === 'string') return [{ type: 'text', text: content }];
   const parts: unknown[] = Array.isArray(content) ? content : violation('content is not a text');
   return parts.map((part) => (isFields(part) && part['type'] === 'text' && typeof part['text'] === 'string' ? { type: 'text', text: part['text'] } : violation('content holds something that is not a text')));
@@ -78,7 +79,7 @@ function toolCall(call: unknown): ToolCallPart {
 
 /** Some servers write the arguments out instead of as text. */
 function argumentsOf(text: unknown): string {
-  if (!present(text) || text === '') return '{}';
+  if (!isPresent(text) || text === '') return '{}';
   if (typeof text === 'string') return text;
   return isFields(text) ? JSON.stringify(text) : violation("a tool call's arguments are not a text");
 }
@@ -96,7 +97,7 @@ export function signatureOf(extra: unknown): string | null {
  * back into the history send again. A client that knows neither member loses the reasoning, and nothing else. The signature of
  * a tool call is in its id, which every client sends back. `stop_reason` is vLLM's word for the sequence that came.
  */
-export function encodeAnswer(answer: Answer): Record<string, unknown> {
+export function encodeAnswer(answer: Answer): Fields {
   return {
     id: answer.id,
     object: 'chat.completion',

@@ -1,10 +1,11 @@
+import { type Fields, fieldsOf, isFields } from '@apex/common';
 import { type AnswerEvent, type PartStart } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
+import { type Signature } from '../../dialogue/conversation.js';
 import { openedId } from '../../dialogue/sealed-ids.js';
 import { signatureOf } from './answer.js';
 import { readFinishReason } from './finish-reason.js';
 import { plainReasoning, readDetail } from './reasoning-details.js';
-import { type Fields, isFields } from './wire.js';
 
 interface OpenPart {
   readonly type: PartStart['type'];
@@ -92,7 +93,7 @@ export class CandidateDecoder {
     this.write(piece, out);
   }
 
-  private sign(signature: string, index: unknown, out: AnswerEvent[]): void {
+  private sign(signature: Signature, index: unknown, out: AnswerEvent[]): void {
     if (this.open?.type !== 'thinking' || !this.open.plain) this.beginThinking(index, out);
     out.push({ type: 'delta', ...this.at, delta: { type: 'signature', signature } });
     if (this.open !== null) this.open.signed = true;
@@ -114,7 +115,7 @@ export class CandidateDecoder {
    */
   private call(given: unknown, out: AnswerEvent[]): void {
     const { index, id, function: called, extra_content: extra } = isFields(given) ? given : refuse('A tool call is no object.');
-    const { name, arguments: piece } = isFields(called) ? called : {};
+    const { name, arguments: piece } = fieldsOf(called);
     const callId = text(id);
     const callIndex = typeof index === 'number' ? index : null;
     const current = this.open?.type === 'tool_call' ? this.open : null;

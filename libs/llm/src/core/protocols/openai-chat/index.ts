@@ -1,8 +1,9 @@
 import { type Codec } from '../../dialogue/codec.js';
-import { readOpenAiUsage } from '../../openai-usage.js';
+import { decodeError, encodeError } from '../openai/errors.js';
+import { readOpenAiUsage } from '../openai/usage.js';
 import { decodeAnswer, encodeAnswer } from './answer.js';
 import { type ChatDialect, OPENAI_DIALECT } from './dialect.js';
-import { decodeError, encodeError } from './errors.js';
+import { namesIn } from './member-names.js';
 import { decodeRequest } from './request-decoder.js';
 import { encodeRequest } from './request-encoder.js';
 import { ChatStreamDecoder } from './stream-decoder.js';
@@ -16,6 +17,7 @@ export const createOpenAiChatCodec = (dialect: ChatDialect): Codec => ({
   protocol: 'openai-chat',
   decodeRequest,
   encodeRequest: (conversation) => encodeRequest(conversation, dialect),
+  namesIn,
   decodeAnswer,
   encodeAnswer,
   readUsage: readOpenAiUsage,

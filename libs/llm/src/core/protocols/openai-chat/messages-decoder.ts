@@ -1,9 +1,9 @@
 import { type AssistantPart, type CacheBreakpoint, type DocumentPart, type ImagePart, type TextPart, type ToolCallPart, type ToolResultPart, type Turn } from '../../dialogue/conversation.js';
+import { at, type Problems } from '../../dialogue/problems.js';
 import { openedId } from '../../dialogue/sealed-ids.js';
+import { toolResult } from '../openai/tool-results.js';
 import { fileOf, sourceOf } from './media.js';
-import { paramOf, type Problems } from './problems.js';
 import { readDetails } from './reasoning-details.js';
-import { TOOL_FAILED } from './tool-results.js';
 import { type ChatContentPart, type ChatMessage, type ChatToolCall } from './wire.js';
 
 type Content = string | readonly { readonly type: string }[] | null | undefined;
@@ -14,15 +14,16 @@ export function decodeMessages(messages: readonly ChatMessage[], problems: Probl
   const turns: Turn[] = [];
   let results: ToolResultPart[] | null = null;
   messages.forEach((message, index) => {
-    const at = ['messages', index];
+    const path = at('messages', index);
+    const within = at(path, 'content');
     if (message.role === 'tool') {
       if (results === null) turns.push({ role: 'user', parts: (results = []) });
-      results.push(toolResult(message.tool_call_id, message.content, [...at, 'content'], problems));
+      results.push(toolResult(message.tool_call_id, parts(message.content, within, problems)));
       return;
     }
     results = null;
-    if (message.role === 'user') turns.push({ role: 'user', parts: parts(message.content, [...at, 'content'], problems) });
-    else if (message.role === 'assistant') turns.push({ role: 'assistant', parts: assistantParts(message, at, problems) });
+    if (message.role === 'user') turns.push({ role: 'user', parts: parts(message.content, within, problems) });
+    else if (message.role === 'assistant') turns.push({ role: 'assistant', parts: assistantParts(message, within, problems) });
     else if (message.role !== 'function') {
       const said = texts(message.content);
       if (turns.length === 0) system.push(...said);
@@ -32,17 +33,11 @@ export function decodeMessages(messages: readonly ChatMessage[], problems: Probl
   return { system, turns };
 }
 
-function toolResult(toolCallId: string, content: Content, at: readonly PropertyKey[], problems: Problems): ToolResultPart {
-  const all = parts(content, at, problems).filter((part) => part.type !== 'text' || part.text !== '');
-  const isError = all[0]?.type === 'text' && all[0].text === TOOL_FAILED;
-  return { type: 'tool_result', toolCallId: openedId(toolCallId).id, content: isError ? all.slice(1) : all, isError };
-}
-
 type AssistantMessage = Extract<ChatMessage, { role: 'assistant' }>;
 
-function assistantParts(message: AssistantMessage, at: readonly PropertyKey[], problems: Problems): AssistantPart[] {
+function assistantParts(message: AssistantMessage, path: string, problems: Problems): AssistantPart[] {
   const calls = (message.tool_calls ?? []).flatMap(toolCall);
-  if (message.content == null && message.refusal == null && calls.length === 0) problems.invalid(paramOf([...at, 'content']), 'is needed where there are no tool calls');
+  if (message.content == null && message.refusal == null && calls.length === 0) problems.invalid(path, 'is needed where there are no tool calls');
   // Reasoning without a signature is a hint that is passed over: see IGNORED_HINTS.
   const reasoning = readDetails(message.reasoning_details).filter((part) => part.type === 'redacted_thinking' || part.signature !== null);
   const refusal: AssistantPart[] = message.refusal == null ? [] : [{ type: 'refusal', text: message.refusal }];
@@ -68,10 +63,10 @@ function texts(content: Content): TextPart[] {
   return known(content).filter((part) => part.type === 'text').map((part) => ({ type: 'text', text: part.text, ...cacheOf(part) }));
 }
 
-function parts(content: Content, at: readonly PropertyKey[], problems: Problems): (TextPart | ImagePart | DocumentPart)[] {
+function parts(content: Content, path: string, problems: Problems): (TextPart | ImagePart | DocumentPart)[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];
   return known(content).flatMap((part, index) => {
-    const read = contentPart(part, [...at, index], problems);
+    const read = contentPart(part, at(path, index), problems);
     return read === null ? [] : [read];
   });
 }
@@ -79,20 +74,20 @@ function parts(content: Content, at: readonly PropertyKey[], problems: Problems)
 /** The schema has refused every other kind of part. */
 const known = (content: Content): readonly ChatContentPart[] => (content ?? []) as readonly ChatContentPart[];
 
-function contentPart(part: ChatContentPart, at: readonly PropertyKey[], problems: Problems): TextPart | ImagePart | DocumentPart | null {
+function contentPart(part: ChatContentPart, path: string, problems: Problems): TextPart | ImagePart | DocumentPart | null {
   switch (part.type) {
     case 'text':
       return { type: 'text', text: part.text, ...cacheOf(part) };
     case 'image_url': {
       const source = sourceOf(part.image_url.url);
-      if (source === null) problems.invalid(paramOf([...at, 'image_url', 'url']), 'is a data URL that is not base64');
+      if (source === null) problems.invalid(at(path, 'image_url', 'url'), 'is a data URL that is not base64');
       const { detail } = part.image_url;
       return source === null ? null : { type: 'image', source, detail: detail == null || detail === 'original' ? null : detail, ...cacheOf(part) };
     }
     case 'file': {
       const { file_data: data, filename } = part.file;
       const source = data == null ? null : fileOf(data);
-      if (source === null) problems.invalid(paramOf([...at, 'file', 'file_data']), data == null ? 'is missing' : 'is a data URL that is not base64');
+      if (source === null) problems.invalid(at(path, 'file', 'file_data'), data == null ? 'is missing' : 'is a data URL that is not base64');
       return source === null ? null : { type: 'document', source, name: filename ?? null, ...cacheOf(part) };
     }
   }

@@ -1,15 +1,14 @@
-import { type Conversation, type Decoded, type OutputFormat, type Reasoning, type Tool, type ToolChoice } from '../../dialogue/conversation.js';
+import { type Conversation, type Decoded, type OutputFormat, type Tool, type ToolChoice } from '../../dialogue/conversation.js';
+import { Problems } from '../../dialogue/problems.js';
+import { readEffort } from '../openai/request-members.js';
 import { decodeMessages } from './messages-decoder.js';
-import { Problems } from './problems.js';
 import { type ChatRequest, REASONS, requestSchema } from './wire.js';
 
 /** Reads a client's body: platform.openai.com/docs/api-reference/chat/create. `max_completion_tokens` and `max_tokens` are one limit. */
 export function decodeRequest(body: unknown): Decoded<Conversation> {
-  const problems = new Problems();
-  const parsed = requestSchema.safeParse(body);
-  if (parsed.success) return problems.decoded(conversation(parsed.data, problems));
-  problems.schema(parsed.error, REASONS);
-  return problems.refused();
+  const problems = new Problems(REASONS);
+  const request = problems.read(requestSchema, body);
+  return request === null ? problems.refused() : problems.decoded(conversation(request, problems));
 }
 
 function conversation(request: ChatRequest, problems: Problems): Conversation {
@@ -35,7 +34,7 @@ function conversation(request: ChatRequest, problems: Problems): Conversation {
     candidates: request.n ?? 1,
     logprobs: null,
     output: output(request.response_format),
-    reasoning: reasoning(request.reasoning_effort),
+    reasoning: readEffort(request.reasoning_effort),
     endUser: request.safety_identifier ?? request.user ?? null,
     stream: request.stream ?? false,
   };
@@ -65,9 +64,4 @@ function output(given: ChatRequest['response_format']): OutputFormat {
     case undefined:
       return { kind: 'text' };
   }
-}
-
-function reasoning(effort: ChatRequest['reasoning_effort']): Reasoning | null {
-  if (effort == null) return null;
-  return effort === 'none' ? { enabled: false, effort: null, budgetTokens: null } : { enabled: true, effort, budgetTokens: null };
 }

@@ -1,13 +1,13 @@
 import { type EncodedRequest } from '../../dialogue/codec.js';
 import { type Conversation, type Decoded, type OutputFormat, type Tool, type ToolChoice } from '../../dialogue/conversation.js';
+import { Problems } from '../../dialogue/problems.js';
+import { refuseUnsayable } from '../../dialogue/unsayable.js';
+import { requestOf, SCHEMA_NAME, writeEffort } from '../openai/request-members.js';
 import { type ChatDialect } from './dialect.js';
-import { Problems } from './problems.js';
 import { TurnsEncoder } from './turns-encoder.js';
 
 /** OpenAI takes no more: platform.openai.com/docs/api-reference/chat/create#stop. */
 const MAX_STOP_SEQUENCES = 4;
-/** A name is demanded for a schema; protocols without one leave it open. */
-const SCHEMA_NAME = 'response';
 
 /** Writes the body for a provider: platform.openai.com/docs/api-reference/chat/create. Of a stream the usage is asked for, too. */
 export function encodeRequest(conversation: Conversation, dialect: ChatDialect): Decoded<EncodedRequest> {
@@ -19,7 +19,7 @@ export function encodeRequest(conversation: Conversation, dialect: ChatDialect):
     if (tool.cache !== undefined) ignoredHints.push(`tools[${index}].cache`);
   });
   refuse(conversation, problems);
-  const body: Record<string, unknown> = {
+  const members = {
     model: conversation.model,
     messages,
     tools: conversation.tools.length === 0 ? null : conversation.tools.map(encodeTool),
@@ -34,20 +34,17 @@ export function encodeRequest(conversation: Conversation, dialect: ChatDialect):
     frequency_penalty: conversation.frequencyPenalty,
     n: conversation.candidates === 1 ? null : conversation.candidates,
     response_format: encodeOutput(conversation.output),
-    reasoning_effort: encodeEffort(conversation),
+    reasoning_effort: conversation.reasoning === null ? null : writeEffort(conversation.reasoning),
     user: conversation.endUser,
     stream: conversation.stream ? true : null,
     stream_options: conversation.stream && dialect.streamUsage ? { include_usage: true } : null,
   };
-  const said = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
-  return problems.decoded({ body: said, ...(ignoredHints.length === 0 ? {} : { ignoredHints }) });
+  return problems.decoded(requestOf(members, ignoredHints));
 }
 
 function refuse(conversation: Conversation, problems: Problems): void {
-  if (conversation.topK !== null) problems.inexpressible('topK', 'chat completions cannot limit the number of candidates for a token');
-  if (conversation.logprobs !== null) problems.inexpressible('logprobs', 'log probabilities of an answer cannot be carried over');
+  refuseUnsayable(conversation, ['topK', 'logprobs', 'reasoning.budgetTokens'], problems);
   if (conversation.stop.length > MAX_STOP_SEQUENCES) problems.inexpressible('stop', `chat completions take at most ${MAX_STOP_SEQUENCES} stop sequences`);
-  if (conversation.reasoning?.budgetTokens != null) problems.inexpressible('reasoning.budgetTokens', 'chat completions know degrees of effort, but no number of tokens');
   if (conversation.turns.length === 0 && conversation.system.length === 0) problems.inexpressible('turns', 'a chat has at least one message');
 }
 
@@ -68,10 +65,4 @@ function encodeOutput(output: OutputFormat): object | null {
       return { type: 'json_schema', json_schema: { name: name ?? SCHEMA_NAME, ...(description === null ? {} : { description }), schema, ...(strict === null ? {} : { strict }) } };
     }
   }
-}
-
-/** Reasoning that is on without saying how much is `medium`, OpenAI's own middle: leaving it out may leave it off. */
-function encodeEffort({ reasoning }: Conversation): string | null {
-  if (reasoning === null) return null;
-  return reasoning.enabled ? (reasoning.effort ?? 'medium') : 'none';
 }

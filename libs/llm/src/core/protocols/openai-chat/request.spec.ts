@@ -106,8 +106,8 @@ describe('decodeRequest', () => {
       tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: '{}', parsed_arguments: {} }, extra_content: { google: { thought_signature: 't' } } }],
     };
     expect(decode({ messages: [...minimal.messages, echo] }).turns[1]?.parts).toEqual([
-      { type: 'thinking', text: 'r', signature: 's' },
-      { type: 'redacted_thinking', data: 'd' },
+      { type: 'thinking', text: 'r', signature: { by: 'openai-chat', value: 's' } },
+      { type: 'redacted_thinking', data: { by: 'openai-chat', value: 'd' } },
       { type: 'tool_call', id: 'c', name: 'f', arguments: '{}', signature: 't' },
     ]);
     // As Apex tells it to clients: within the id, by which the result is tied to the call as well.
@@ -216,7 +216,7 @@ describe('encodeRequest', () => {
   it('leaves hints out and names them: breakpoints of the cache, and reasoning that OpenAI does not take back', () => {
     const turns: Conversation['turns'] = [
       { role: 'user', parts: [{ type: 'text', text: 'x', cache: { ttl: '1h' } }] },
-      { role: 'assistant', parts: [{ type: 'thinking', text: 't', signature: 's' }, { type: 'tool_call', id: 'c', name: 'f', arguments: '{}', signature: 's' }] },
+      { role: 'assistant', parts: [{ type: 'thinking', text: 't', signature: { by: 'openai-chat', value: 's' } }, { type: 'tool_call', id: 'c', name: 'f', arguments: '{}', signature: 's' }] },
     ];
     const encoded = encode({ turns, tools: [{ name: 'f', description: null, parameters: null, strict: null, cache: { ttl: null } }] });
     expect(encoded).toMatchObject({ ok: true, value: { ignoredHints: ['turns[0].parts[0].cache', 'turns[1].parts[0]', 'turns[1].parts[1].signature', 'tools[0].cache'] } });

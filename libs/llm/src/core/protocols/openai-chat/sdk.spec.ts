@@ -13,7 +13,7 @@ describe("OpenAI's SDK", () => {
       { type: 'part_start', ...thinking, start: { type: 'thinking' } },
       { type: 'delta', ...thinking, delta: { type: 'text', text: 'Let me ' } },
       { type: 'delta', ...thinking, delta: { type: 'text', text: 'see.' } },
-      { type: 'delta', ...thinking, delta: { type: 'signature', signature: 'c2ln' } },
+      { type: 'delta', ...thinking, delta: { type: 'signature', signature: { by: 'anthropic-messages', value: 'c2ln' } } },
       { type: 'part_end', ...thinking },
       { type: 'part_start', ...call, start: { type: 'tool_call', id: 'call_1', name: 'f', signature: 'dGhv' } },
       { type: 'delta', ...call, delta: { type: 'arguments', text: '{"x"' } },
@@ -36,7 +36,7 @@ describe("OpenAI's SDK", () => {
       value: {
         turns: [
           { role: 'user' },
-          { role: 'assistant', parts: [{ type: 'thinking', text: 'Let me see.', signature: 'c2ln' }, { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{"x":1}', signature: 'dGhv' }] },
+          { role: 'assistant', parts: [{ type: 'thinking', text: 'Let me see.', signature: { by: 'anthropic-messages', value: 'c2ln' } }, { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{"x":1}', signature: 'dGhv' }] },
         ],
       },
     });

@@ -56,7 +56,7 @@ describe("compatible providers' streams", () => {
     [
       'OpenRouter',
       OPENROUTER,
-      { parts: [{ type: 'thinking', text: 'Let me see.', signature: 'c2ln' }, { type: 'redacted_thinking', data: 'ZW5j' }, { type: 'text', text: 'Yes.' }], stop: 'stop', stopSequence: null },
+      { parts: [{ type: 'thinking', text: 'Let me see.', signature: { by: 'anthropic-messages', value: 'c2ln' } }, { type: 'redacted_thinking', data: { by: 'anthropic-messages', value: 'ZW5j' } }, { type: 'text', text: 'Yes.' }], stop: 'stop', stopSequence: null },
       { promptTokens: 5, cachedTokens: 0, cacheWriteTokens: 0, completionTokens: 9, reasoningTokens: 0 },
     ],
     ['Azure', AZURE, { parts: [{ type: 'text', text: 'Color' }], stop: 'refusal', stopSequence: null }, null],
@@ -86,7 +86,7 @@ describe('what goes wrong within a stream', () => {
   });
 
   it('an end that comes too early is an error, before the first chunk as well', () => {
-    const interrupted = [{ type: 'error', error: expect.objectContaining({ httpStatus: 502, code: 'stream_interrupted' }) as object }];
+    const interrupted = [{ type: 'error', error: expect.objectContaining({ httpStatus: 502, code: 'upstream_interrupted' }) as object }];
     expect(new ChatStreamDecoder().finish()).toEqual(interrupted);
     expect(eventByEvent([chunk({ role: 'assistant', content: 'x' })]).at(-1)).toEqual(interrupted);
     // One of two choices has not ended.

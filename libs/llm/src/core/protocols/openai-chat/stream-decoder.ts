@@ -1,9 +1,12 @@
-import { type AnswerEvent } from '../../dialogue/answer.js';
+import { type Fields, isFields } from '@apex/common';
+import { type AnswerEvent, type ProviderError } from '../../dialogue/answer.js';
 import { ProtocolViolation, type SseEvent, type StreamDecoder } from '../../dialogue/codec.js';
-import { readOpenAiUsage } from '../../openai-usage.js';
+import { parseEventData } from '../../dialogue/event-data.js';
+import { ENDED_EARLY } from '../../dialogue/provider-errors.js';
+import { decodeStreamedError } from '../openai/errors.js';
+import { readOpenAiUsage } from '../openai/usage.js';
+import { readHead } from './answer.js';
 import { CandidateDecoder } from './candidate-decoder.js';
-import { decodeStreamError } from './errors.js';
-import { type Fields, isFields } from './wire.js';
 
 /** OpenAI answers with at most so many choices; more would be held in memory for nobody. */
 const MAX_CANDIDATES = 128;
@@ -23,9 +26,9 @@ export class ChatStreamDecoder implements StreamDecoder {
       if (!this.complete) throw new ProtocolViolation("The provider's stream is done before its answer is.");
       return this.end();
     }
-    const chunk = parse(data);
+    const chunk = parseEventData(data);
     // OpenRouter sends the error of a broken answer beside a last choice.
-    if (chunk['error'] !== undefined && chunk['error'] !== null) return this.fail(decodeStreamError(chunk));
+    if (chunk['error'] !== undefined && chunk['error'] !== null) return this.fail(decodeStreamedError(chunk));
     return this.chunk(chunk);
   }
 
@@ -33,7 +36,7 @@ export class ChatStreamDecoder implements StreamDecoder {
   finish(): readonly AnswerEvent[] {
     if (this.over) return [];
     if (this.complete) return this.end();
-    return this.fail({ httpStatus: 502, kind: 'server', message: "The provider's stream ended before its answer did.", code: 'stream_interrupted', param: null });
+    return this.fail(ENDED_EARLY);
   }
 
   private get complete(): boolean {
@@ -45,7 +48,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     return [{ type: 'end' }];
   }
 
-  private fail(error: Extract<AnswerEvent, { type: 'error' }>['error']): AnswerEvent[] {
+  private fail(error: ProviderError): AnswerEvent[] {
     this.over = true;
     return [{ type: 'error', error }];
   }
@@ -59,7 +62,7 @@ export class ChatStreamDecoder implements StreamDecoder {
     // Azure begins with a chunk about the prompt, which has no choices, no id and no model.
     if (!this.started && (listed.length > 0 || counted !== null)) {
       this.started = true;
-      out.push(start(chunk));
+      out.push({ type: 'start', ...readHead(chunk) });
     }
     for (const choice of listed) {
       if (!isFields(choice)) throw new ProtocolViolation('A choice of a chunk is no object.');
@@ -78,24 +81,4 @@ export class ChatStreamDecoder implements StreamDecoder {
     this.candidates.set(index, candidate);
     return candidate;
   }
-}
-
-function parse(data: string): Fields {
-  let chunk: unknown;
-  try {
-    chunk = JSON.parse(data);
-  } catch {
-    throw new ProtocolViolation('A chunk is not valid JSON.');
-  }
-  if (!isFields(chunk)) throw new ProtocolViolation('A chunk is no object.');
-  return chunk;
-}
-
-function start({ id, model, created }: Fields): AnswerEvent {
-  return {
-    type: 'start',
-    id: typeof id === 'string' ? id : '',
-    model: typeof model === 'string' ? model : '',
-    created: typeof created === 'number' && Number.isSafeInteger(created) && created >= 0 ? created : 0,
-  };
 }

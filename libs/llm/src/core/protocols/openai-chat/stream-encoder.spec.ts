@@ -86,9 +86,9 @@ describe('ChatStreamEncoder', () => {
         { type: 'part_start', ...at, start: { type: 'thinking' } },
         { type: 'delta', ...at, delta: { type: 'text', text: 'Let me ' } },
         { type: 'delta', ...at, delta: { type: 'text', text: 'see.' } },
-        { type: 'delta', ...at, delta: { type: 'signature', signature: 'c2ln' } },
+        { type: 'delta', ...at, delta: { type: 'signature', signature: { by: 'openai-chat', value: 'c2ln' } } },
         { type: 'part_end', ...at },
-        { type: 'part_start', candidate: 0, part: 1, start: { type: 'redacted_thinking', data: 'ZW5j' } },
+        { type: 'part_start', candidate: 0, part: 1, start: { type: 'redacted_thinking', data: { by: 'openai-chat', value: 'ZW5j' } } },
         { type: 'part_end', candidate: 0, part: 1 },
       ]),
     ).toEqual([

@@ -1,8 +1,10 @@
 import { type TokenUsage } from '@apex/usage';
 import { type AnswerEvent, type PartDelta, type PartStart } from '../../dialogue/answer.js';
 import { type SseEvent, type StreamEncoder, type StreamEncoderOptions } from '../../dialogue/codec.js';
+import { type Signature } from '../../dialogue/conversation.js';
 import { sealedId } from '../../dialogue/sealed-ids.js';
-import { encodeError } from './errors.js';
+import { grownSignature } from '../../dialogue/signatures.js';
+import { encodeError } from '../openai/errors.js';
 import { finishReasonOf } from './finish-reason.js';
 import { detailOf } from './reasoning-details.js';
 import { encodeUsage } from './usage.js';
@@ -15,7 +17,7 @@ interface OpenCandidate {
   /** Of the open part: whether arguments came; the text and signature of thinking. */
   argued: boolean;
   thought: string;
-  signature: string | null;
+  signature: Signature | null;
 }
 
 const DONE: SseEvent = { event: null, data: '[DONE]' };
@@ -108,7 +110,7 @@ export class ChatStreamEncoder implements StreamEncoder {
     const candidate = this.candidate(index, out);
     switch (delta.type) {
       case 'signature':
-        candidate.signature = (candidate.signature ?? '') + delta.signature;
+        candidate.signature = grownSignature(candidate.signature, delta.signature);
         return;
       case 'arguments':
         if (delta.text !== '') this.argue(index, candidate, delta.text, out);

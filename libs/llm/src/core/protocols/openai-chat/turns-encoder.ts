@@ -1,11 +1,12 @@
+import { type Fields } from '@apex/common';
 import { type AssistantPart, type DocumentPart, type ImagePart, type TextPart, type ToolCallPart, type ToolResultPart, type Turn, type UserPart } from '../../dialogue/conversation.js';
+import { type Problems } from '../../dialogue/problems.js';
+import { attachedTo, TOOL_FAILED } from '../openai/tool-results.js';
 import { type ChatDialect } from './dialect.js';
 import { encodeDocument, encodeImage } from './media.js';
-import { type Problems } from './problems.js';
 import { type ReasoningPart, reasoningMembers } from './reasoning-details.js';
-import { attachedTo, TOOL_FAILED } from './tool-results.js';
 
-type Message = Readonly<Record<string, unknown>>;
+type Message = Fields;
 type Content = TextPart | ImagePart | DocumentPart;
 
 /** Writes turns as messages. `hints` gathers what is left out and changes no answer. */

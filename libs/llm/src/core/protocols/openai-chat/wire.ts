@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hint, INEXPRESSIBLE, jsonObject } from '../../dialogue/wire-schemas.js';
 
 /**
  * A client's body: platform.openai.com/docs/api-reference/chat/create. The schemas hold what is carried over and the hints
@@ -48,7 +49,7 @@ export const IGNORED_HINTS: readonly string[] = Object.freeze([
   'messages[].tool_calls[].function.parsed_arguments',
 ]);
 
-const UNSAID = { params: { inexpressible: true }, error: 'is not known, and cannot be carried over' };
+const UNSAID = { params: INEXPRESSIBLE, error: 'is not known, and cannot be carried over' };
 
 /** A value that has no words elsewhere. */
 const unsaid = z.unknown().refine((value) => value === undefined || value === null, UNSAID);
@@ -57,7 +58,6 @@ const only = <T extends z.ZodType>(schema: T, said: (value: z.output<T>) => bool
 const members = <S extends z.ZodRawShape>(shape: S) => z.object(shape).catchall(unsaid);
 /** A kind of thing, known by its `type`, that has no words elsewhere. */
 const foreign = <T extends string>(type: T) => z.looseObject({ type: z.literal(type) }).refine(() => false, UNSAID);
-const hint = z.unknown().optional();
 
 const breakpoint = z.looseObject({ mode: z.literal('explicit') }).nullish();
 
@@ -105,13 +105,11 @@ const message = z.discriminatedUnion('role', [
   assistantMessage,
   // The call says the tool's name already; LangChain repeats it.
   members({ role: z.literal('tool'), tool_call_id: z.string(), content: toolContent, name: hint }),
-  z.looseObject({ role: z.literal('function') }).refine(() => false, { params: { inexpressible: true }, error: 'is deprecated: use the role `tool`' }),
+  z.looseObject({ role: z.literal('function') }).refine(() => false, { params: INEXPRESSIBLE, error: 'is deprecated: use the role `tool`' }),
 ]);
 
-const schemaObject = z.record(z.string(), z.unknown());
-
 const tool = z.discriminatedUnion('type', [
-  members({ type: z.literal('function'), function: members({ name: z.string(), description: z.string().nullish(), parameters: schemaObject.nullish(), strict: z.boolean().nullish() }) }),
+  members({ type: z.literal('function'), function: members({ name: z.string(), description: z.string().nullish(), parameters: jsonObject.nullish(), strict: z.boolean().nullish() }) }),
   foreign('custom'),
 ]);
 
@@ -123,7 +121,7 @@ const toolChoice = z.union([
 const responseFormat = z.discriminatedUnion('type', [
   members({ type: z.literal('text') }),
   members({ type: z.literal('json_object') }),
-  members({ type: z.literal('json_schema'), json_schema: members({ name: z.string(), description: z.string().nullish(), schema: schemaObject.nullish(), strict: z.boolean().nullish() }) }),
+  members({ type: z.literal('json_schema'), json_schema: members({ name: z.string(), description: z.string().nullish(), schema: jsonObject.nullish(), strict: z.boolean().nullish() }) }),
 ]);
 
 const tokens = z.int().min(1).nullish();
@@ -167,6 +165,3 @@ export type ChatRequest = z.output<typeof requestSchema>;
 export type ChatMessage = z.output<typeof message>;
 export type ChatToolCall = z.output<typeof toolCall>;
 export type ChatContentPart = z.output<typeof textPart> | z.output<typeof imagePart> | z.output<typeof filePart>;
-
-export type Fields = Readonly<Record<string, unknown>>;
-export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -33,7 +33,7 @@ describe('decodeAnswer', () => {
         {
           index: 0,
           parts: [
-            { type: 'thinking', text: 'A\n\nB', signature: 'gAAA' },
+            { type: 'thinking', text: 'A\n\nB', signature: { by: 'openai-responses', value: 'gAAA' } },
             { type: 'text', text: 'In a peaceful grove...' },
             { type: 'text', text: ' The end.' },
             { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{}' },

@@ -1,12 +1,12 @@
+import { type Fields, isFields } from '@apex/common';
 import { type Answer, type StopReason } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
 import { openedId } from '../../dialogue/sealed-ids.js';
-import { decodeStreamedError } from './errors.js';
+import { decodeStreamedError } from '../openai/errors.js';
 import { cutOff, endingOf, itemId, outputItem, responseObject } from './output-items.js';
 import { reasoningPart } from './reasoning-items.js';
 import { readResponsesUsage, writeUsage } from './usage.js';
-import { type Fields, isFields } from './wire.js';
 
 /**
  * Reads a response object (developers.openai.com/api/reference/resources/responses). Annotations and log probabilities are
@@ -17,7 +17,7 @@ import { type Fields, isFields } from './wire.js';
 export function decodeAnswer(body: unknown): Answer {
   if (!isFields(body)) throw new ProtocolViolation('The answer is not a JSON object.');
   const status = body['status'] ?? 'completed';
-  if (isFields(body['error'])) throw new ProtocolViolation(`The answer failed: ${decodeStreamedError(body['error']).message.slice(0, 500)}`);
+  if (isFields(body['error'])) throw new ProtocolViolation(`The answer failed: ${decodeStreamedError(body).message.slice(0, 500)}`);
   if (status !== 'completed' && status !== 'incomplete') throw new ProtocolViolation(`The answer is not finished: its status is ${named(status)}.`);
   const { id, model, created } = readHead(body);
   if (!Array.isArray(body['output'])) throw new ProtocolViolation('The answer has no output.');

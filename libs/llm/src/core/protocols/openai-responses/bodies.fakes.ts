@@ -1,13 +1,11 @@
 import { type Conversation } from '../../dialogue/conversation.js';
+import { NOTHING_SAID } from '../../dialogue/nothing-said.js';
 import { openAiResponsesCodec as codec } from './index.js';
 
 export const minimal = { model: 'gpt-5.4', input: 'Hi' };
 
 /** What `minimal` says. */
-export const EMPTY: Conversation = {
-  model: 'gpt-5.4', system: [], turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }], tools: [], toolChoice: null, parallelTools: null, maxOutputTokens: null, temperature: null, topP: null, topK: null,
-  stop: [], seed: null, presencePenalty: null, frequencyPenalty: null, candidates: 1, logprobs: null, output: { kind: 'text' }, reasoning: null, endUser: null, stream: false,
-};
+export const EMPTY: Conversation = { ...NOTHING_SAID, model: 'gpt-5.4', turns: [{ role: 'user', parts: [{ type: 'text', text: 'Hi' }] }] };
 
 /** A body that uses all that is carried over, and all hints. */
 export const full = {

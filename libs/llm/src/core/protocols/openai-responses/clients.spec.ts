@@ -15,9 +15,9 @@ const answer = (id: string, stop: 'tool_calls' | 'stop', parts: Answer['candidat
 });
 
 const calling = answer('resp_1', 'tool_calls', [
-  { type: 'thinking', text: '', signature: 'kept' },
-  { type: 'thinking', text: 'Let me look.', signature: 'signed' },
-  { type: 'redacted_thinking', data: 'sealed' },
+  { type: 'thinking', text: '', signature: { by: 'gemini', value: 'kept' } },
+  { type: 'thinking', text: 'Let me look.', signature: { by: 'anthropic-messages', value: 'signed' } },
+  { type: 'redacted_thinking', data: { by: 'openai-responses', value: 'sealed' } },
   { type: 'text', text: 'Wait.' },
   { type: 'tool_call', id: 'call_1', name: 'look', arguments: '{"at":1}', signature: 'thought' },
   { type: 'tool_call', id: 'call_2', name: 'look', arguments: '{"at":2}' },

@@ -1,6 +1,7 @@
 import { type Codec } from '../../dialogue/codec.js';
+import { decodeError, encodeError } from '../openai/errors.js';
 import { decodeAnswer, encodeAnswer } from './answer.js';
-import { decodeError, encodeError } from './errors.js';
+import { namesIn } from './member-names.js';
 import { decodeRequest, IGNORED_HINTS } from './request-decoder.js';
 import { encodeRequest } from './request-encoder.js';
 import { ResponsesStreamDecoder } from './stream-decoder.js';
@@ -14,6 +15,7 @@ export const openAiResponsesCodec: Codec = {
   protocol: 'openai-responses',
   decodeRequest,
   encodeRequest,
+  namesIn,
   decodeAnswer,
   encodeAnswer,
   readUsage: readResponsesUsage,

@@ -1,10 +1,10 @@
+import { type Fields, fieldsOf, isFields } from '@apex/common';
 import { type PartStart } from '../../dialogue/answer.js';
 import { ProtocolViolation } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
 import { callOf, partsOfItem, unasked } from './answer.js';
 import { type OpenPart, type PartSequence } from './part-sequence.js';
 import { BETWEEN_PARAGRAPHS } from './reasoning-items.js';
-import { type Fields, isFields } from './wire.js';
 
 /** One item of a streamed answer. A message has a part for each of its contents; calls and reasoning are one part. */
 export class ItemReader {
@@ -143,7 +143,7 @@ export class ItemReader {
 
   private contentDone(data: Fields): void {
     const open = this.content(data, partType(data));
-    const part = isFields(data['part']) ? data['part'] : {};
+    const part = fieldsOf(data['part']);
     const full = part[open.type === 'text' ? 'text' : 'refusal'];
     if (typeof full === 'string') this.rest(open, full);
     this.parts.end(open);
@@ -186,7 +186,7 @@ function text(data: Fields, member: string): string {
 }
 
 function partType(data: Fields): 'text' | 'refusal' {
-  const type = isFields(data['part']) ? data['part']['type'] : undefined;
+  const type = fieldsOf(data['part'])['type'];
   if (type === 'output_text') return 'text';
   if (type === 'refusal') return 'refusal';
   throw unasked(type);

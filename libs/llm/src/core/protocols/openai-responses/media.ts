@@ -1,43 +1,32 @@
-import { type BinarySource, type DocumentPart, type ImagePart } from '../../dialogue/conversation.js';
-import { type Path, type Problems } from './problems.js';
-import { type Fields, type InputFile, type InputImage } from './wire.js';
+import { type Fields } from '@apex/common';
+import { type DocumentPart, type ImagePart } from '../../dialogue/conversation.js';
+import { at, type Problems } from '../../dialogue/problems.js';
+import { type Inline, isDataUrl, readDataUrl, writeDataUrl } from '../openai/data-urls.js';
+import { type InputFile, type InputImage } from './wire.js';
 
-type Inline = Extract<BinarySource, { readonly kind: 'base64' }>;
-
-/** The data of a `data:` URL; null where it is none in base64. */
-function readDataUrl(url: string): Inline | null {
-  const comma = url.indexOf(',');
-  const [mediaType, ...parameters] = url.slice('data:'.length, Math.max(comma, 0)).split(';');
-  if (mediaType === undefined || !mediaType.includes('/') || parameters.at(-1)?.toLowerCase() !== 'base64') return null;
-  return { kind: 'base64', mediaType, data: url.slice(comma + 1) };
-}
-
-const isDataUrl = (url: string): boolean => /^data:/i.test(url);
-const dataUrl = (source: Inline): string => `data:${source.mediaType};base64,${source.data}`;
-
-export function decodeImage(part: InputImage, at: Path, problems: Problems): ImagePart {
+export function decodeImage(part: InputImage, path: string, problems: Problems): ImagePart {
   const url = part.image_url ?? '';
-  if (part.detail === 'original') problems.inexpressible([...at, 'detail'], 'images in their original size cannot be asked for elsewhere');
-  if (url === '' && part.file_id == null) problems.invalid([...at, 'image_url'], 'is required');
+  if (part.detail === 'original') problems.inexpressible(at(path, 'detail'), 'images in their original size cannot be asked for elsewhere');
+  if (url === '' && part.file_id == null) problems.invalid(at(path, 'image_url'), 'is required');
   const inline = isDataUrl(url) ? readDataUrl(url) : null;
-  if (inline === null && isDataUrl(url)) problems.invalid([...at, 'image_url'], 'is a data URL that is not in base64');
+  if (inline === null && isDataUrl(url)) problems.invalid(at(path, 'image_url'), 'is a data URL that is not in base64');
   return { type: 'image', source: inline ?? { kind: 'url', url }, detail: part.detail === 'original' ? null : (part.detail ?? null) };
 }
 
 export const encodeImage = (part: ImagePart): Fields => ({
   type: 'input_image',
-  image_url: part.source.kind === 'url' ? part.source.url : dataUrl(part.source),
+  image_url: part.source.kind === 'url' ? part.source.url : writeDataUrl(part.source),
   ...(part.detail === null ? {} : { detail: part.detail }),
 });
 
-export function decodeFile(part: InputFile, at: Path, problems: Problems): DocumentPart {
+export function decodeFile(part: InputFile, path: string, problems: Problems): DocumentPart {
   const { file_data: data, file_url: url } = part;
   const name = part.filename ?? null;
-  if (data != null && url != null) problems.invalid([...at, 'file_url'], 'cannot be given together with file_data');
-  if (data == null && url == null && part.file_id == null) problems.invalid([...at, 'file_data'], 'is required');
+  if (data != null && url != null) problems.invalid(at(path, 'file_url'), 'cannot be given together with file_data');
+  if (data == null && url == null && part.file_id == null) problems.invalid(at(path, 'file_data'), 'is required');
   if (url != null) return { type: 'document', source: { kind: 'url', url }, name };
   const inline = readFileData(data ?? '', name);
-  if (inline === null && data != null) problems.invalid([...at, 'file_data'], 'must be a data URL in base64');
+  if (inline === null && data != null) problems.invalid(at(path, 'file_data'), 'must be a data URL in base64');
   return { type: 'document', source: inline === null ? { kind: 'text', text: '' } : (textOf(inline) ?? inline), name };
 }
 
@@ -61,5 +50,5 @@ const DEFAULT_NAMES: Readonly<Record<string, string>> = { 'application/pdf': 'do
 export function encodeFile({ source, name }: DocumentPart): Fields {
   if (source.kind === 'url') return { type: 'input_file', file_url: source.url, ...(name === null ? {} : { filename: name }) };
   const inline: Inline = source.kind === 'base64' ? source : { kind: 'base64', mediaType: 'text/plain', data: Buffer.from(source.text, 'utf8').toString('base64') };
-  return { type: 'input_file', filename: name ?? DEFAULT_NAMES[inline.mediaType] ?? 'document', file_data: dataUrl(inline) };
+  return { type: 'input_file', filename: name ?? DEFAULT_NAMES[inline.mediaType] ?? 'document', file_data: writeDataUrl(inline) };
 }

@@ -1,8 +1,8 @@
+import { type Fields } from '@apex/common';
 import { type StopReason } from '../../dialogue/answer.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
 import { sealedId } from '../../dialogue/sealed-ids.js';
 import { reasoningMembers } from './reasoning-items.js';
-import { type Fields } from './wire.js';
 
 /** `output_text` as OpenAI itself writes it. */
 export const outputText = (text: string): Fields => ({ type: 'output_text', annotations: [], logprobs: [], text });
@@ -12,7 +12,7 @@ const PREFIXES: Readonly<Record<AssistantPart['type'], string>> = { text: 'msg',
 /** Ids are told by the answer's own id and the item's place, so that a stream and a whole answer name their items alike. */
 export const itemId = (answerId: string, type: AssistantPart['type'], index: number): string => `${PREFIXES[type]}_${answerId.replace(/[^A-Za-z0-9]/g, '').slice(-48)}_${index}`;
 
-export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
+type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
 /** Each part of an answer is an item of `output`. */
 export function outputItem(part: AssistantPart, id: string, status: ItemStatus): Fields {

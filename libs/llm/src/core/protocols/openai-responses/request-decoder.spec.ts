@@ -32,7 +32,7 @@ describe('decodeRequest', () => {
         {
           role: 'assistant',
           parts: [
-            { type: 'thinking', text: 'First.\n\nThen.', signature: 'gAAA' },
+            { type: 'thinking', text: 'First.\n\nThen.', signature: { by: 'openai-responses', value: 'gAAA' } },
             { type: 'text', text: 'Let me look.' },
             { type: 'tool_call', id: 'call_1', name: 'look', arguments: '{"at":1}' },
             { type: 'tool_call', id: 'call_2', name: 'look', arguments: '{"at":2}' },
@@ -45,7 +45,7 @@ describe('decodeRequest', () => {
             { type: 'tool_result', toolCallId: 'call_2', content: [{ type: 'text', text: 'see' }, { type: 'image', source: { kind: 'base64', mediaType: 'image/png', data: 'iVBORw==' }, detail: null }], isError: false },
           ],
         },
-        { role: 'assistant', parts: [{ type: 'redacted_thinking', data: 'gBBB' }, { type: 'text', text: 'A cat.' }, { type: 'refusal', text: 'No more.' }] },
+        { role: 'assistant', parts: [{ type: 'redacted_thinking', data: { by: 'openai-responses', value: 'gBBB' } }, { type: 'text', text: 'A cat.' }, { type: 'refusal', text: 'No more.' }] },
         { role: 'system', parts: [{ type: 'text', text: 'Now in French.' }] },
         { role: 'user', parts: [{ type: 'text', text: 'And now?' }] },
       ],
@@ -140,8 +140,8 @@ describe('decodeRequest', () => {
   });
 
   it('takes thinking back whose text was kept from the client, though the client leaves out empty summaries', () => {
-    const answer = codec.encodeAnswer({ id: 'x', model: 'm', created: 1, usage: null, candidates: [{ index: 0, stop: 'stop', stopSequence: null, parts: [{ type: 'thinking', text: '', signature: 'sig' }, { type: 'redacted_thinking', data: 'data' }] }] });
-    expect(decoded({ ...minimal, input: answer['output'] }).turns).toEqual([{ role: 'assistant', parts: [{ type: 'thinking', text: '', signature: 'sig' }, { type: 'redacted_thinking', data: 'data' }] }]);
+    const answer = codec.encodeAnswer({ id: 'x', model: 'm', created: 1, usage: null, candidates: [{ index: 0, stop: 'stop', stopSequence: null, parts: [{ type: 'thinking', text: '', signature: { by: 'openai-responses', value: 'sig' } }, { type: 'redacted_thinking', data: { by: 'openai-responses', value: 'data' } }] }] });
+    expect(decoded({ ...minimal, input: answer['output'] }).turns).toEqual([{ role: 'assistant', parts: [{ type: 'thinking', text: '', signature: { by: 'openai-responses', value: 'sig' } }, { type: 'redacted_thinking', data: { by: 'openai-responses', value: 'data' } }] }]);
   });
 
   it("takes back what OpenAI's SDK adds to the items that it parses", () => {

@@ -1,7 +1,10 @@
-import { type Conversation, type Decoded, type OutputFormat, type Reasoning, type Tool, type ToolChoice } from '../../dialogue/conversation.js';
+import { isFields } from '@apex/common';
+import { type Conversation, type Decoded, type OutputFormat, type Tool, type ToolChoice } from '../../dialogue/conversation.js';
+import { NOTHING_SAID } from '../../dialogue/nothing-said.js';
+import { at, noWordsFor, Problems } from '../../dialogue/problems.js';
+import { readEffort } from '../openai/request-members.js';
 import { ItemsDecoder } from './items-decoder.js';
-import { noWordsFor, Problems } from './problems.js';
-import { functionTool, isFields, request, textFormat, toolChoiceFunction, toolChoiceWord, type ReasoningConfig, type Request } from './wire.js';
+import { functionTool, request, textFormat, toolChoiceFunction, toolChoiceWord, type Request } from './wire.js';
 
 /**
  * Members that a translation passes over, since they change neither the answer nor its form.
@@ -35,17 +38,17 @@ export const IGNORED_HINTS: readonly string[] = [
 /** Reads a client's body: developers.openai.com/api/reference/resources/responses/methods/create. */
 export function decodeRequest(body: unknown): Decoded<Conversation> {
   const problems = new Problems();
-  const read = problems.read(request, body, []);
-  if (read === null) return problems.decoded<Conversation>(NOTHING);
+  const read = problems.read(request, body);
+  if (read === null) return problems.refused();
   const items = new ItemsDecoder(problems);
   items.read(read.input);
-  if (read.user != null && read.safety_identifier != null && read.user !== read.safety_identifier) problems.inexpressible(['user'], 'differs from safety_identifier, and only one id can be carried over');
+  if (read.user != null && read.safety_identifier != null && read.user !== read.safety_identifier) problems.inexpressible('user', 'differs from safety_identifier, and only one id can be carried over');
   read.include?.forEach((what, index) => {
-    if (what !== 'reasoning.encrypted_content') problems.inexpressible(['include', index], what === 'message.output_text.logprobs' ? 'log probabilities are not translated' : noWordsFor(what));
+    if (what !== 'reasoning.encrypted_content') problems.inexpressible(at('include', index), what === 'message.output_text.logprobs' ? 'log probabilities are not translated' : noWordsFor(what));
   });
   const instructions = read.instructions ?? '';
-  return problems.decoded<Conversation>({
-    ...NOTHING,
+  return problems.decoded({
+    ...NOTHING_SAID,
     model: read.model,
     system: [...(instructions === '' ? [] : [{ type: 'text' as const, text: instructions }]), ...items.system],
     turns: items.turns,
@@ -56,35 +59,11 @@ export function decodeRequest(body: unknown): Decoded<Conversation> {
     temperature: read.temperature ?? null,
     topP: read.top_p ?? null,
     output: decodeOutput(read, problems),
-    reasoning: decodeReasoning(read.reasoning ?? null),
+    reasoning: readEffort(read.reasoning?.effort),
     endUser: read.safety_identifier ?? read.user ?? null,
     stream: read.stream ?? false,
   });
 }
-
-/** What this protocol cannot ask for, and what stands where nothing was said. */
-const NOTHING: Conversation = {
-  model: '',
-  system: [],
-  turns: [],
-  tools: [],
-  toolChoice: null,
-  parallelTools: null,
-  maxOutputTokens: null,
-  temperature: null,
-  topP: null,
-  topK: null,
-  stop: [],
-  seed: null,
-  presencePenalty: null,
-  frequencyPenalty: null,
-  candidates: 1,
-  logprobs: null,
-  output: { kind: 'text' },
-  reasoning: null,
-  endUser: null,
-  stream: false,
-};
 
 /**
  * Functions. Where `strict` is absent or null, OpenAI normalises the schema into strict mode, if it can, and so may demand
@@ -93,13 +72,13 @@ const NOTHING: Conversation = {
  */
 function decodeTools(tools: readonly unknown[], problems: Problems): Tool[] {
   return tools.flatMap((value, index): Tool[] => {
-    const at = ['tools', index];
+    const path = at('tools', index);
     const type = isFields(value) ? value['type'] : undefined;
     if (typeof type === 'string' && type !== 'function') {
-      problems.inexpressible([...at, 'type'], type === 'custom' ? 'tools that take free text have no words elsewhere' : `'${type.slice(0, 64)}' is a tool of the provider's own`);
+      problems.inexpressible(at(path, 'type'), type === 'custom' ? 'tools that take free text have no words elsewhere' : `'${type.slice(0, 64)}' is a tool of the provider's own`);
       return [];
     }
-    const tool = problems.read(functionTool, value, at);
+    const tool = problems.read(functionTool, value, path);
     return tool === null ? [] : [{ name: tool.name, description: tool.description ?? null, parameters: tool.parameters ?? null, strict: tool.strict ?? null }];
   });
 }
@@ -107,20 +86,20 @@ function decodeTools(tools: readonly unknown[], problems: Problems): Tool[] {
 function decodeToolChoice(choice: unknown, problems: Problems): ToolChoice | null {
   if (choice === undefined || choice === null) return null;
   if (!isFields(choice)) {
-    const kind = problems.read(toolChoiceWord, choice, ['tool_choice']);
+    const kind = problems.read(toolChoiceWord, choice, 'tool_choice');
     return kind === null ? null : { kind };
   }
   const type = choice['type'];
   if (typeof type === 'string' && type !== 'function') {
-    problems.inexpressible(['tool_choice', 'type'], noWordsFor(type));
+    problems.inexpressible('tool_choice.type', noWordsFor(type));
     return null;
   }
-  const named = problems.read(toolChoiceFunction, choice, ['tool_choice']);
+  const named = problems.read(toolChoiceFunction, choice, 'tool_choice');
   return named === null ? null : { kind: 'tool', name: named.name };
 }
 
 function decodeOutput({ text }: Request, problems: Problems): OutputFormat {
-  const format = text?.format == null ? null : problems.read(textFormat, text.format, ['text', 'format']);
+  const format = text?.format == null ? null : problems.read(textFormat, text.format, 'text.format');
   switch (format?.type) {
     case 'json_object':
       return { kind: 'json' };
@@ -130,10 +109,4 @@ function decodeOutput({ text }: Request, problems: Problems): OutputFormat {
     case undefined:
       return { kind: 'text' };
   }
-}
-
-function decodeReasoning(config: ReasoningConfig | null): Reasoning | null {
-  const effort = config?.effort ?? null;
-  if (effort === null) return null;
-  return effort === 'none' ? { enabled: false, effort: null, budgetTokens: null } : { enabled: true, effort, budgetTokens: null };
 }

@@ -17,6 +17,7 @@ const refused = (conversation: Conversation): string[] => {
 describe('encodeRequest', () => {
   it('says all that this protocol can say, and is read back as it was', () => {
     const expressible = conversations({
+      signers: ['openai-responses'],
       documentNames: 'required', thinkingSignatures: 'required', callSignatures: false, mixedToolTurns: false, cache: false, topK: false, stopSequences: 0, seed: false, penalties: false, candidates: false, logprobs: false,
       schemaNames: 'required', budgetTokens: false, bareReasoning: false,
     }).map((conversation) => ({ ...conversation, tools: conversation.tools.map((tool) => ({ ...tool, strict: tool.strict ?? false })) }));

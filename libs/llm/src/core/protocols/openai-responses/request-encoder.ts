@@ -1,11 +1,10 @@
+import { type Fields } from '@apex/common';
 import { type EncodedRequest } from '../../dialogue/codec.js';
 import { type Conversation, type Decoded, type OutputFormat, type Tool, type ToolChoice } from '../../dialogue/conversation.js';
+import { at, Problems } from '../../dialogue/problems.js';
+import { refuseUnsayable } from '../../dialogue/unsayable.js';
+import { requestOf, SCHEMA_NAME, writeEffort } from '../openai/request-members.js';
 import { ItemsEncoder } from './items-encoder.js';
-import { Problems } from './problems.js';
-import { type Fields } from './wire.js';
-
-/** A name is demanded for a schema; protocols without one leave it open. */
-const SCHEMA_NAME = 'response';
 
 /**
  * Writes the body for a provider: developers.openai.com/api/reference/resources/responses/methods/create. Nothing is to be
@@ -19,14 +18,15 @@ export function encodeRequest(conversation: Conversation): Decoded<EncodedReques
   const { system, tools, reasoning } = conversation;
   const [instructions] = system;
   const alone = system.length === 1 && instructions !== undefined;
-  const input = [...(alone ? [] : encoder.system(system, ['system'])), ...conversation.turns.flatMap((turn, index) => encoder.turn(turn, ['turns', index]))];
+  const input = [...(alone ? [] : encoder.system(system, 'system')), ...conversation.turns.flatMap((turn, index) => encoder.turn(turn, at('turns', index)))];
   tools.forEach((tool, index) => {
     if (tool.cache !== undefined) ignoredHints.push(`tools[${index}].cache`);
   });
-  refuse(conversation, problems);
-  const body: Fields = {
+  refuseUnsayable(conversation, ['topK', 'stop', 'seed', 'presencePenalty', 'frequencyPenalty', 'candidates', 'logprobs', 'reasoning.budgetTokens'], problems);
+  if (conversation.turns.length === 0) problems.inexpressible('turns', 'a conversation without turns cannot be said');
+  const members = {
     model: conversation.model,
-    instructions: alone ? encoder.text(instructions, ['system', 0]) : null,
+    instructions: alone ? encoder.text(instructions, 'system[0]') : null,
     input,
     tools: tools.length === 0 ? null : tools.map(encodeTool),
     tool_choice: conversation.toolChoice === null ? null : encodeToolChoice(conversation.toolChoice),
@@ -35,28 +35,14 @@ export function encodeRequest(conversation: Conversation): Decoded<EncodedReques
     temperature: conversation.temperature,
     top_p: conversation.topP,
     text: conversation.output.kind === 'text' ? null : { format: encodeOutput(conversation.output) },
-    reasoning: reasoning === null ? null : { effort: reasoning.enabled ? (reasoning.effort ?? 'medium') : 'none' },
+    reasoning: reasoning === null ? null : { effort: writeEffort(reasoning) },
     // Models that do not reason refuse it.
     include: reasoning?.enabled === true ? ['reasoning.encrypted_content'] : null,
     safety_identifier: conversation.endUser,
     store: false,
     stream: conversation.stream ? true : null,
   };
-  const said = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
-  return problems.decoded({ body: said, ...(ignoredHints.length === 0 ? {} : { ignoredHints }) });
-}
-
-/** Members without a counterpart. A penalty of 0 asks for nothing. */
-function refuse(conversation: Conversation, problems: Problems): void {
-  if (conversation.topK !== null) problems.inexpressible(['topK'], 'the number of candidates for a token cannot be limited');
-  if (conversation.stop.length > 0) problems.inexpressible(['stop'], 'there are no stop sequences');
-  if (conversation.seed !== null) problems.inexpressible(['seed'], 'sampling cannot be seeded');
-  if (conversation.presencePenalty !== null && conversation.presencePenalty !== 0) problems.inexpressible(['presencePenalty'], 'there are no penalties');
-  if (conversation.frequencyPenalty !== null && conversation.frequencyPenalty !== 0) problems.inexpressible(['frequencyPenalty'], 'there are no penalties');
-  if (conversation.candidates !== 1) problems.inexpressible(['candidates'], 'one answer is given');
-  if (conversation.logprobs !== null) problems.inexpressible(['logprobs'], 'log probabilities of an answer cannot be carried over');
-  if (conversation.reasoning?.budgetTokens != null) problems.inexpressible(['reasoning', 'budgetTokens'], 'there are degrees of effort, but no number of tokens');
-  if (conversation.turns.length === 0) problems.inexpressible(['turns'], 'a conversation without turns cannot be said');
+  return problems.decoded(requestOf(members, ignoredHints));
 }
 
 /** `strict` is always said: left out, the schema would be made strict, and optional arguments mandatory; elsewhere it is off unless asked for. */

@@ -67,7 +67,7 @@ describe('the official SDK', () => {
   it('writes requests that are read, with what an earlier answer said in them', async () => {
     const answer: Answer = {
       ...said(''),
-      candidates: [{ index: 0, stop: 'tool_calls', stopSequence: null, parts: [{ type: 'thinking', text: 'Hm', signature: 's' }, { type: 'text', text: 'Wait.' }, { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{}' }] }],
+      candidates: [{ index: 0, stop: 'tool_calls', stopSequence: null, parts: [{ type: 'thinking', text: 'Hm', signature: { by: 'openai-responses', value: 's' } }, { type: 'text', text: 'Wait.' }, { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{}' }] }],
     };
     const { output } = await whole(answer).responses.create(request);
     const sent: unknown[] = [];

@@ -1,12 +1,14 @@
+import { type Fields, isFields } from '@apex/common';
 import { type AnswerEvent, type ProviderError } from '../../dialogue/answer.js';
 import { ProtocolViolation, type SseEvent, type StreamDecoder } from '../../dialogue/codec.js';
 import { type AssistantPart } from '../../dialogue/conversation.js';
+import { parseEventData } from '../../dialogue/event-data.js';
+import { ENDED_EARLY } from '../../dialogue/provider-errors.js';
+import { decodeStreamedError } from '../openai/errors.js';
 import { readHead, readStop } from './answer.js';
-import { decodeStreamedError } from './errors.js';
 import { ItemReader } from './item-reader.js';
 import { PartSequence } from './part-sequence.js';
 import { readResponsesUsage } from './usage.js';
-import { type Fields, isFields } from './wire.js';
 
 /**
  * Reads a stream of developers.openai.com/api/reference/resources/responses/streaming-events. Deltas go out as they come.
@@ -24,7 +26,7 @@ export class ResponsesStreamDecoder implements StreamDecoder {
   push(event: SseEvent): readonly AnswerEvent[] {
     // Compatible servers send chat completions' last word here, too.
     if (this.over || event.data === '[DONE]') return [];
-    const data = parse(event.data);
+    const data = parseEventData(event.data);
     const type = typeof data['type'] === 'string' ? data['type'] : (event.event ?? '');
     switch (type) {
       case 'response.created':
@@ -38,17 +40,17 @@ export class ResponsesStreamDecoder implements StreamDecoder {
       case 'response.failed':
         return this.failed(responseOf(data));
       case 'error':
-        return this.broken(decodeStreamedError(isFields(data['error']) ? data['error'] : data));
+        return this.broken(decodeStreamedError(data));
       default:
         // Servers in front of the provider have no event for it.
-        if (type === '' && isFields(data['error'])) return this.broken(decodeStreamedError(data['error']));
+        if (type === '' && isFields(data['error'])) return this.broken(decodeStreamedError(data));
         this.item(type, data);
         return this.parts.take();
     }
   }
 
   finish(): readonly AnswerEvent[] {
-    return this.over ? [] : this.broken({ httpStatus: 502, kind: 'server', message: 'The provider ended its stream before the answer was complete.', code: null, param: null });
+    return this.over ? [] : this.broken(ENDED_EARLY);
   }
 
   private begin(response: Fields): AnswerEvent[] {
@@ -102,8 +104,7 @@ export class ResponsesStreamDecoder implements StreamDecoder {
   /** What a failed answer has cost is told, too. */
   private failed(response: Fields): AnswerEvent[] {
     const start = this.begin(response);
-    const error = isFields(response['error']) ? response['error'] : {};
-    return [...start, ...usageEvents(response), ...this.broken(decodeStreamedError(error))];
+    return [...start, ...usageEvents(response), ...this.broken(decodeStreamedError({ error: response['error'] ?? {} }))];
   }
 
   private broken(error: ProviderError): AnswerEvent[] {
@@ -114,17 +115,6 @@ export class ResponsesStreamDecoder implements StreamDecoder {
 
 /** Those that belong to an item and say something of it. */
 const ITEM_EVENT = /^response\.(?:output_item|content_part|output_text|refusal|function_call_arguments|reasoning_summary_text|reasoning_text)\.(?:added|delta|done)$/;
-
-function parse(data: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(data);
-  } catch {
-    throw new ProtocolViolation('An event of the stream is not JSON.');
-  }
-  if (!isFields(value)) throw new ProtocolViolation('An event of the stream is not a JSON object.');
-  return value;
-}
 
 function responseOf(data: Fields): Fields {
   if (!isFields(data['response'])) throw new ProtocolViolation('An event of the stream has no response.');

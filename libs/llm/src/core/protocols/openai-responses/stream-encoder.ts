@@ -1,9 +1,10 @@
+import { type Fields } from '@apex/common';
 import { type AnswerEvent, type PartDelta, type PartStart, type ProviderError, type StopReason } from '../../dialogue/answer.js';
 import { type SseEvent, type StreamEncoder, type StreamEncoderOptions } from '../../dialogue/codec.js';
-import { type AssistantPart } from '../../dialogue/conversation.js';
-import { errorObject, failureOf } from './errors.js';
+import { type AssistantPart, type Signature } from '../../dialogue/conversation.js';
+import { grownSignature } from '../../dialogue/signatures.js';
+import { errorObject } from '../openai/errors.js';
 import { cutOff, endingOf, itemId, outputItem, outputText, responseObject, type ResponseState } from './output-items.js';
-import { type Fields } from './wire.js';
 import { writeUsage } from './usage.js';
 
 /** The part that is being told. What it holds so far is kept, for its last events repeat it. */
@@ -11,7 +12,7 @@ interface OpenItem {
   readonly start: PartStart;
   readonly place: { readonly item_id: string; readonly output_index: number };
   text: string;
-  signature: string | null;
+  signature: Signature | null;
 }
 
 type TextEvents = 'output_text' | 'refusal' | 'function_call_arguments' | 'reasoning_summary_text';
@@ -79,7 +80,7 @@ export class ResponsesStreamEncoder implements StreamEncoder {
 
   private delta(open: OpenItem, delta: PartDelta): SseEvent[] {
     if (delta.type === 'signature') {
-      open.signature = (open.signature ?? '') + delta.signature;
+      open.signature = grownSignature(open.signature, delta.signature);
       return [];
     }
     const first = open.text === '';
@@ -155,6 +156,12 @@ export class ResponsesStreamEncoder implements StreamEncoder {
     this.sequence += 1;
     return { event: type, data };
   }
+}
+
+/** `error` of a response that failed: one of the codes of `ResponseError`. */
+function failureOf(error: ProviderError): Fields {
+  const code = error.kind === 'rate_limit' ? 'rate_limit_exceeded' : error.httpStatus >= 400 && error.httpStatus < 500 ? 'invalid_prompt' : 'server_error';
+  return { code, message: error.message };
 }
 
 const contentPart = (type: 'text' | 'refusal', text: string): Fields => (type === 'text' ? outputText(text) : { type: 'refusal', refusal: text });

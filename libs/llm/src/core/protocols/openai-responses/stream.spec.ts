@@ -215,7 +215,7 @@ describe('the encoder', () => {
     const answer: Answer = {
       id: 'resp_1', model: 'm', created: 5,
       usage: { promptTokens: 3, cachedTokens: 1, cacheWriteTokens: 0, completionTokens: 4, reasoningTokens: 2 },
-      candidates: [{ index: 0, stop: 'tool_calls', stopSequence: null, parts: [{ type: 'thinking', text: 'Hm', signature: 'sig' }, { type: 'redacted_thinking', data: 'd' }, { type: 'text', text: 'Hi' }, { type: 'refusal', text: 'No' }, { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{}' }] }],
+      candidates: [{ index: 0, stop: 'tool_calls', stopSequence: null, parts: [{ type: 'thinking', text: 'Hm', signature: { by: 'openai-responses', value: 'sig' } }, { type: 'redacted_thinking', data: { by: 'openai-responses', value: 'd' } }, { type: 'text', text: 'Hi' }, { type: 'refusal', text: 'No' }, { type: 'tool_call', id: 'call_1', name: 'f', arguments: '{}' }] }],
     };
     const [events] = fc.sample(eventsOf(answer), { numRuns: 1, seed: 1 });
     const sent = encode((events ?? []).filter((one) => one.type !== 'delta'));
@@ -240,7 +240,7 @@ describe('the encoder', () => {
       { type: 'response.reasoning_summary_part.added', sequence_number: 3, ...place, part: { type: 'summary_text', text: '' } },
       { type: 'response.reasoning_summary_text.delta', sequence_number: 4, ...place, delta: 'Hm' },
     ]);
-    expect(encoder.push({ type: 'delta', ...at, delta: { type: 'signature', signature: 'sig' } })).toEqual([]);
+    expect(encoder.push({ type: 'delta', ...at, delta: { type: 'signature', signature: { by: 'openai-responses', value: 'sig' } } })).toEqual([]);
     expect(encoder.push({ type: 'part_end', ...at }).map(data)).toEqual([
       { type: 'response.reasoning_summary_text.done', sequence_number: 5, ...place, text: 'Hm' },
       { type: 'response.reasoning_summary_part.done', sequence_number: 6, ...place, part: { type: 'summary_text', text: 'Hm' } },

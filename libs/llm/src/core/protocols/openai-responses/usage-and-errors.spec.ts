@@ -54,7 +54,8 @@ describe('errors', () => {
   });
 
   it('reads whatever comes', () => {
-    for (const body of [null, 'Bad gateway', {}, { error: 'x' }, { error: { message: 1, code: null } }]) expect(codec.decodeError(502, body)).toEqual({ httpStatus: 502, kind: 'server', message: 'The provider answered with HTTP status 502.', code: null, param: null });
+    for (const body of [null, [], {}, { error: null }, { error: { message: 1, code: null } }]) expect(codec.decodeError(502, body)).toEqual({ httpStatus: 502, kind: 'server', message: 'The provider answered with HTTP status 502.', code: null, param: null });
+    for (const body of ['Bad gateway', { error: 'Bad gateway' }, { message: 'Bad gateway' }]) expect(codec.decodeError(502, body)).toMatchObject({ kind: 'server', message: 'Bad gateway', code: null });
     expect(codec.decodeError(429, { error: { message: 'm', type: 'insufficient_quota', code: null } }).code).toBe('insufficient_quota');
   });
 

@@ -1,6 +1,6 @@
+import { type Fields, isFields } from '@apex/common';
 import { type TokenUsage } from '@apex/usage';
-import { readOpenAiUsage } from '../../openai-usage.js';
-import { type Fields, isFields } from './wire.js';
+import { readOpenAiUsage } from '../openai/usage.js';
 
 /**
  * Reads the `usage` of a response (`ResponseUsage`: developers.openai.com/api/reference/resources/responses), or null where

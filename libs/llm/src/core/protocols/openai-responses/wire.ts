@@ -1,4 +1,6 @@
+import { isFields } from '@apex/common';
 import { z } from 'zod';
+import { hint, is, isEmpty, jsonObject, onlyHere, orText } from '../../dialogue/wire-schemas.js';
 
 /**
  * The body of `POST /v1/responses` (developers.openai.com/api/reference/resources/responses/methods/create; the types of
@@ -6,40 +8,10 @@ import { z } from 'zod';
  * providers is listed with the values that ask for nothing.
  */
 
-export type Fields = Readonly<Record<string, unknown>>;
-export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Something that only this protocol can say, unless it has one of the values that ask for nothing. */
-const onlyHere = (why: string, harmless: (value: unknown) => boolean = () => false) =>
-  z
-    .unknown()
-    .check((context) => {
-      const { value } = context;
-      if (value === undefined || value === null || harmless(value)) return;
-      context.issues.push({ code: 'custom', message: why, input: value, params: { inexpressible: true } });
-    })
-    .optional();
-
-/** What is passed over; see `IGNORED_HINTS`. */
-const hint = z.unknown().optional();
-
-const is =
-  (...allowed: readonly unknown[]) =>
-  (value: unknown): boolean =>
-    allowed.includes(value);
-const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 const isDirect = (value: unknown): boolean => isFields(value) && value['type'] === 'direct';
-
-/** Not copied member by member: what a schema holds is nobody's business here. */
-const jsonObject = z.custom<Fields>(isFields, 'must be an object');
-
-/** A string is short for one part of text. */
-const contents = <T extends z.ZodType>(part: T, type: 'input_text' | 'output_text') =>
-  z.preprocess((value) => (typeof value === 'string' ? [{ type, text: value }] : value), z.array(part));
 
 const FILES = 'files that the provider holds cannot be reached from elsewhere';
 const inputText = z.strictObject({ type: z.literal('input_text'), text: z.string(), prompt_cache_breakpoint: hint });
-export type InputText = z.output<typeof inputText>;
 
 const inputImage = z.strictObject({
   type: z.literal('input_image'),
@@ -73,9 +45,9 @@ const outputContent = z.discriminatedUnion('type', [
 const echoed = { id: z.string().nullish(), status: z.enum(['in_progress', 'completed', 'incomplete']).nullish() };
 const ofMessage = { ...echoed, type: z.literal('message').nullish(), phase: hint };
 
-export const userMessage = z.strictObject({ ...ofMessage, role: z.literal('user'), content: contents(inputContent, 'input_text') });
-export const systemMessage = z.strictObject({ ...ofMessage, role: z.enum(['system', 'developer']), content: contents(z.discriminatedUnion('type', [inputText]), 'input_text') });
-export const assistantMessage = z.strictObject({ ...ofMessage, role: z.literal('assistant'), content: contents(outputContent, 'output_text') });
+export const userMessage = z.strictObject({ ...ofMessage, role: z.literal('user'), content: orText(inputContent, 'input_text') });
+export const systemMessage = z.strictObject({ ...ofMessage, role: z.enum(['system', 'developer']), content: orText(z.discriminatedUnion('type', [inputText]), 'input_text') });
+export const assistantMessage = z.strictObject({ ...ofMessage, role: z.literal('assistant'), content: orText(outputContent, 'output_text') });
 
 const NAMESPACES = 'namespaces of tools have no words elsewhere';
 const PROGRAMS = 'calls that a program of the provider makes have no words elsewhere';
@@ -96,7 +68,7 @@ export const functionCallOutput = z.strictObject({
   ...echoed,
   type: z.literal('function_call_output'),
   call_id: z.string().min(1),
-  output: contents(inputContent, 'input_text'),
+  output: orText(inputContent, 'input_text'),
   /** The call says it already. */
   name: z.string().nullish(),
   caller: onlyHere(PROGRAMS, isDirect),
@@ -131,7 +103,6 @@ export const textFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('json_object') }),
   z.strictObject({ type: z.literal('json_schema'), name: z.string().min(1), schema: jsonObject, description: z.string().nullish(), strict: z.boolean().nullish() }),
 ]);
-export type TextFormat = z.output<typeof textFormat>;
 
 const summaryWord = z.enum(['auto', 'concise', 'detailed']).nullish();
 
@@ -142,7 +113,6 @@ const reasoning = z.strictObject({
   context: onlyHere('which reasoning the model sees again cannot be chosen elsewhere', is('auto')),
   mode: onlyHere('modes of reasoning have no words elsewhere', is('standard')),
 });
-export type ReasoningConfig = z.output<typeof reasoning>;
 
 const STATE = 'nothing is stored that a later request could go on from: send the whole conversation';
 

@@ -51,7 +51,7 @@ data: {"type":"response.completed","response":{${head('resp_013cd1', 'o4-mini-20
 `,
   events: [
     { type: 'start', id: 'resp_013cd1', model: 'o4-mini-2025-04-16', created: 1791189096 },
-    { type: 'part_start', ...part(0), start: { type: 'redacted_thinking', data: 'gAAAAABlate==' } },
+    { type: 'part_start', ...part(0), start: { type: 'redacted_thinking', data: { by: 'openai-responses', value: 'gAAAAABlate==' } } },
     { type: 'part_end', ...part(0) },
     { type: 'part_start', ...part(1), start: { type: 'tool_call', id: 'call_43Zs', name: 'weather' } },
     { type: 'delta', ...part(1), delta: { type: 'arguments', text: '{"' } },
@@ -128,7 +128,7 @@ data: {"type":"response.incomplete","response":{${head('resp_0d5437', 'gpt-5.4-m
     { type: 'delta', ...part(0), delta: { type: 'text', text: ' back**' } },
     { type: 'delta', ...part(0), delta: { type: 'text', text: '\n\n' } },
     { type: 'delta', ...part(0), delta: { type: 'text', text: '**Answering**' } },
-    { type: 'delta', ...part(0), delta: { type: 'signature', signature: 'gAAAAABlate==' } },
+    { type: 'delta', ...part(0), delta: { type: 'signature', signature: { by: 'openai-responses', value: 'gAAAAABlate==' } } },
     { type: 'part_end', ...part(0) },
     { type: 'part_start', ...part(1), start: { type: 'text' } },
     { type: 'delta', ...part(1), delta: { type: 'text', text: 'It is 40' } },

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { readOpenAiUsage } from './openai-usage.js';
+import { readOpenAiUsage } from './usage.js';
 
 const zero = { promptTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, completionTokens: 0, reasoningTokens: 0 };
 

@@ -1,9 +1,6 @@
+import { type Fields } from '@apex/common';
 import { type TokenUsage } from '@apex/usage';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Thrown and caught here alone: a field that is there, but is not a count. */
-class NotACount extends Error {}
+import { count, details, readCounts } from '../../dialogue/counts.js';
 
 /**
  * Reads the `usage` of an OpenAI-compatible answer (chat completions and embeddings), or null when there is none or
@@ -17,15 +14,7 @@ class NotACount extends Error {}
  * - reasoning outside of `completion_tokens`: xAI counts it in `total_tokens` and in the details only, Gemini's
  *   compatible endpoint in `total_tokens` alone. Both bill it as output, so it is added to the completion here.
  */
-export function readOpenAiUsage(usage: unknown): TokenUsage | null {
-  if (!isFields(usage)) return null;
-  try {
-    return read(usage);
-  } catch (error) {
-    if (error instanceof NotACount) return null;
-    throw error;
-  }
-}
+export const readOpenAiUsage = (usage: unknown): TokenUsage | null => readCounts(usage, read);
 
 function read(usage: Fields): TokenUsage | null {
   const promptDetails = details(usage['prompt_tokens_details']);
@@ -54,19 +43,4 @@ function readOutput(prompt: number, completion: number | null, reasoning: number
   if (untold === 0) return reasoning <= completion ? { completionTokens: completion, reasoningTokens: reasoning } : null;
   if (untold > 0 && (reasoning === untold || reasoning === 0)) return { completionTokens: completion + untold, reasoningTokens: untold };
   return null;
-}
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function details(value: unknown): Fields {
-  if (value === undefined || value === null) return {};
-  if (isFields(value)) return value;
-  throw new NotACount();
-}
-
-/** Null for a field that is absent. */
-function count(value: unknown): number | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new NotACount();
 }

@@ -1,13 +1,11 @@
-import { openAiChatCodec } from './index.js';
-
-const { decodeError, encodeError } = openAiChatCodec;
+import { decodeError, encodeError } from './errors.js';
 
 describe('decodeError', () => {
   it.each([
     [400, { error: { message: 'bad', type: 'invalid_request_error', param: 'messages', code: 'context_length_exceeded' } }, { kind: 'invalid_request', message: 'bad', code: 'context_length_exceeded', param: 'messages' }],
     [401, { error: { message: 'key', type: 'invalid_request_error', param: null, code: 'invalid_api_key' } }, { kind: 'authentication', code: 'invalid_api_key' }],
     [402, { error: { message: 'Insufficient Balance', type: 'unknown_error', param: null, code: 'invalid_request_error' } }, { kind: 'permission' }],
-    [403, {}, { kind: 'permission', message: 'The provider answered with status 403.' }],
+    [403, {}, { kind: 'permission', message: 'The provider answered with HTTP status 403.' }],
     [404, { error: { message: 'no', type: 'invalid_request_error', code: 'model_not_found' } }, { kind: 'not_found', code: 'model_not_found' }],
     [408, null, { kind: 'timeout' }],
     [413, 'too large', { kind: 'too_large', message: 'too large' }],

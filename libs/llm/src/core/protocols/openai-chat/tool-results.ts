@@ -1,9 +1,0 @@
-/**
- * Two things that a tool message cannot say, and the words for them.
- *
- * That a tool failed is told by a text of its own before what the tool said; such a text from a client means the same.
- * Images and files may not stand in a tool message: they follow in a user message, under a line that says whose they are.
- */
-export const TOOL_FAILED = 'The tool call failed.';
-
-export const attachedTo = (toolCallId: string): string => `Attached to the result of tool call ${toolCallId}:`;
