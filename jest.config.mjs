@@ -14,7 +14,7 @@ const base = {
   transform: { '^.+\\.ts$': ['@swc/jest', { ...swc, swcrc: false, sourceMaps: 'inline' }] },
   moduleNameMapper: {
     '^@apex/simulator$': '<rootDir>/apps/simulator/src/index.ts',
-    '^@apex/([a-z]+)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@apex/([a-z0-9]+)$': '<rootDir>/libs/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'],
   },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.cache', '<rootDir>/.apex'],

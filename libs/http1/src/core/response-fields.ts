@@ -1,0 +1,31 @@
+/** An answer's headers: names in lower case; a name that came more than once has all its values, in their order. Nothing is inherited. */
+export type ResponseHeaders = Record<string, string | string[]>;
+
+/** A constructor's objects are laid out alike, which a literal without a prototype is not: they are quicker to make and to read. */
+const HeaderObject = function () {} as unknown as { new (): ResponseHeaders; prototype: unknown };
+HeaderObject.prototype = Object.create(null);
+
+export const emptyHeaders = (): ResponseHeaders => new HeaderObject();
+
+const TOKEN = 1;
+const VALUE = 2;
+/** What each byte may be part of (RFC 9110, sections 5.5 and 5.6.2): a name, a value. */
+const CLASSES = Uint8Array.from({ length: 256 }, (_, byte) => (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)) ? TOKEN : 0) | (byte === 0x09 || (byte >= 0x20 && byte !== 0x7f) ? VALUE : 0));
+
+export const isTokenByte = (byte: number): boolean => (CLASSES[byte]! & TOKEN) !== 0;
+/** Visible characters, blanks, tabs and what is beyond ASCII; no CR, LF, NUL or other control. */
+export const isValueByte = (byte: number): boolean => (CLASSES[byte]! & VALUE) !== 0;
+export const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x09;
+
+/** Names differ by a few dozen per provider: each is put into lower case once. Bounded, as servers choose them. */
+const KNOWN_NAMES_LIMIT = 1024;
+const KNOWN_NAME_LENGTH = 64;
+const knownNames = new Map<string, string>();
+
+export function lowerCased(name: string): string {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (knownNames.size < KNOWN_NAMES_LIMIT && name.length <= KNOWN_NAME_LENGTH) knownNames.set(name, lower);
+  return lower;
+}
