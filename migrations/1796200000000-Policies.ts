@@ -42,6 +42,8 @@ export class Policies1796200000000 implements MigrationInterface {
         created_at timestamptz not null default now()
       );
       create trigger experiment_periods_append_only before update or delete on experiment_periods for each row execute function refuse_change();
+      create trigger no_truncate before truncate on policies for each statement execute function refuse_truncate();
+      create trigger no_truncate before truncate on experiment_periods for each statement execute function refuse_truncate();
     `);
   }
 

@@ -1,17 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { fetchDebianPackages, libraryEnv, unpackedProgram, type UnpackedProgram } from '@apex/host';
 import { type LoadGenerator, type LoadPlan, type LoadResult } from './load.js';
 import { cacheDir, projectRoot } from './paths.js';
 
 const run = promisify(execFile);
-const FETCH_TIMEOUT_MS = 120_000;
-
-interface WrkProgram {
-  readonly path: string;
-  readonly libraryPath: string | null;
-}
 
 /** What bench/gateway/wrk.lua prints. */
 interface WrkSummary {
@@ -37,10 +32,10 @@ export async function findWrk(scratch: string, log: (line: string) => void): Pro
   if (!found) {
     log('fetching wrk, the load generator, from the distribution');
     try {
-      await fetchInto(unpacked);
+      await fetchDebianPackages({ packages: ['wrk'], target: unpacked });
       found = await probeUnpacked(unpacked);
     } catch (error) {
-      log(`wrk could not be fetched: ${(error as Error).message.split('\n')[0] ?? ''}`);
+      log((error as Error).message);
     }
   }
   if (!found) return null;
@@ -48,7 +43,7 @@ export async function findWrk(scratch: string, log: (line: string) => void): Pro
   return { name: `wrk ${version}`, run: (plan) => runWrk(program, plan, scratch) };
 }
 
-async function runWrk(program: WrkProgram, plan: LoadPlan, scratch: string): Promise<LoadResult> {
+async function runWrk(program: UnpackedProgram, plan: LoadPlan, scratch: string): Promise<LoadResult> {
   const bodyFile = join(scratch, 'wrk.body');
   const headersFile = join(scratch, 'wrk.headers');
   writeFileSync(bodyFile, plan.body);
@@ -74,54 +69,16 @@ export function parseWrk(stdout: string): LoadResult {
   };
 }
 
-function environment({ libraryPath }: WrkProgram): NodeJS.ProcessEnv {
-  return libraryPath ? { ...process.env, LD_LIBRARY_PATH: libraryPath } : process.env;
-}
+const environment = (program: UnpackedProgram): NodeJS.ProcessEnv => ({ ...process.env, ...libraryEnv(program) });
 
-async function probe(program: WrkProgram): Promise<{ program: WrkProgram; version: string } | null> {
+async function probe(program: UnpackedProgram): Promise<{ program: UnpackedProgram; version: string } | null> {
   // `wrk -v` prints its version and ends with status 1.
   const { stdout = '' } = await run(program.path, ['-v'], { env: environment(program) }).catch((error: unknown) => error as { stdout?: string });
   const version = /^wrk (?:debian\/)?(\S+)/m.exec(stdout)?.[1];
   return version ? { program, version } : null;
 }
 
-async function probeUnpacked(root: string): ReturnType<typeof probe> {
-  const path = join(root, 'usr/bin/wrk');
-  if (!existsSync(path)) return null;
-  const lib = join(root, 'usr/lib');
-  const folders = existsSync(lib) ? readdirSync(lib, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => join(lib, name)) : [];
-  return probe({ path, libraryPath: folders.length > 0 ? folders.join(':') : null });
-}
-
-async function fetchInto(target: string): Promise<void> {
-  const draft = `${target}.${process.pid}`;
-  mkdirSync(join(draft, 'debs'), { recursive: true });
-  try {
-    // The system's own package lists may be absent, as in containers.
-    await download(join(draft, 'debs'), []).catch(async () => {
-      for (const part of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(draft, part), { recursive: true });
-      const own = ['-o', `Dir::State::lists=${join(draft, 'lists')}`, '-o', `Dir::Cache=${join(draft, 'cache')}`];
-      await apt([...own, 'update', '-qq']);
-      await download(join(draft, 'debs'), own);
-    });
-    for (const file of readdirSync(join(draft, 'debs'))) await run('dpkg', ['-x', join(draft, 'debs', file), join(draft, 'root')]);
-    rmSync(target, { recursive: true, force: true });
-    renameSync(join(draft, 'root'), target);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
-}
-
-/** Downloads wrk and those of its libraries that the machine lacks, as apt itself would choose them. */
-async function download(into: string, options: string[]): Promise<void> {
-  const { stdout } = await apt([...options, '-s', '--no-install-recommends', 'install', 'wrk']);
-  const packages = stdout.split('\n').flatMap((line) => /^Inst (\S+) /.exec(line)?.[1] ?? []);
-  if (packages.length === 0) throw new Error('apt-get knows no package wrk');
-  await apt([...options, 'download', '-qq', ...packages], into);
-}
-
-function apt(args: string[], cwd?: string): Promise<{ stdout: string }> {
-  // As root, apt would hand the download to a user of its own, who cannot write here.
-  const sandbox = process.getuid?.() === 0 ? ['-o', 'APT::Sandbox::User=root'] : [];
-  return run('apt-get', [...sandbox, ...args], { timeout: FETCH_TIMEOUT_MS, maxBuffer: 16 << 20, env: { ...process.env, LC_ALL: 'C' }, ...(cwd ? { cwd } : {}) });
+function probeUnpacked(root: string): ReturnType<typeof probe> {
+  const program = unpackedProgram(root, 'usr/bin/wrk');
+  return program === null ? Promise.resolve(null) : probe(program);
 }

@@ -32,11 +32,12 @@ describe('the rules of imports', () => {
     const { violations } = await violationsIn(`${FIXTURE}apps`, `${FIXTURE}libs`);
     const expected = [
       'layer-common: libs/common/src/knows-usage.ts -> libs/usage/src/index.ts',
-      'layer-host: libs/host/src/knows-queue.ts -> libs/queue/src/index.ts',
+      'layer-host-http1: libs/host/src/knows-queue.ts -> libs/queue/src/index.ts',
       'layer-database-queue: libs/queue/src/knows-sibling.ts -> libs/database/src/index.ts',
       'layer-usage: libs/usage/src/knows-auth.ts -> libs/auth/src/index.ts',
       'layer-llm-auth: libs/auth/src/knows-flags.ts -> libs/flags/src/index.ts',
       'layer-flags-telemetry: libs/flags/src/knows-gateway.ts -> libs/gateway/src/index.ts',
+      'layer-policy: libs/policy/src/knows-gateway.ts -> libs/gateway/src/index.ts',
       'lib-without-layer: libs/orphan/src/orphan.ts -> libs/common/src/index.ts',
       'not-resolvable: libs/host/src/dangling.ts -> ./nowhere.js',
       'no-circular: libs/database/src/egg.ts -> libs/database/src/hen.ts',

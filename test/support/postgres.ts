@@ -11,6 +11,8 @@ export interface TestDatabase {
   readonly url: string;
   /** Connected; the schema is migrated. */
   readonly dataSource: DataSource;
+  /** Empties tables, append-only ones too: what only a test may do, and only a superuser can. */
+  empty(...tables: string[]): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -24,6 +26,12 @@ export async function createTestDatabase(options: { entities?: readonly EntityCl
   return {
     url,
     dataSource,
+    async empty(...tables) {
+      await dataSource.transaction(async (transaction) => {
+        await transaction.query('set local session_replication_role = replica');
+        await transaction.query(`truncate ${tables.join(', ')}`);
+      });
+    },
     async drop() {
       if (dataSource.isInitialized) await dataSource.destroy();
       await command(server, `drop database if exists ${name} with (force)`);

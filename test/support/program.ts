@@ -33,11 +33,3 @@ export function runProgram(code: string, args: readonly string[] = []): Program 
     exited: new Promise((resolve) => child.once('close', () => resolve())),
   };
 }
-
-/** Resolves when the condition holds; for what another process does and no event tells. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
-  for (const deadline = Date.now() + timeoutMs; !(await holds()); ) {
-    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

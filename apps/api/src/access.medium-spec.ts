@@ -33,6 +33,7 @@ describe('every route declares who may use it', () => {
       redis: { url: null, note: 'not wanted here' },
       role: 'all',
       simulatorUrl: 'http://127.0.0.1:9/v1',
+      demo: true,
       env: { APEX_LOG_LEVEL: 'silent' },
     };
     api = await startApi(options);
@@ -71,7 +72,7 @@ describe('every route declares who may use it', () => {
     for (const { method, path } of (await operations()).filter(({ path: each }) => each.startsWith('/api/admin'))) {
       const response = await fetch(api.baseUrl + path.replaceAll(/\{\w+\}/g, 'x'), {
         method,
-        headers: { authorization: `Bearer ${api.credentials.apiKey}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${api.credentials!.apiKey}`, 'content-type': 'application/json' },
         body: method === 'GET' ? undefined : '{}',
       });
       expect({ path, status: response.status }).toEqual({ path, status: 403 });

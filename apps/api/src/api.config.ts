@@ -1,8 +1,12 @@
 import { authEnvSchema, type AuthConfig } from '@apex/auth';
 import { parseEnv } from '@apex/common';
+import { databaseEnvSchema } from '@apex/database';
 import { gatewayConfigSchema, type GatewayConfig } from '@apex/gateway';
 import { llmConfig, llmEnvSchema, type LlmConfig } from '@apex/llm';
+import { telemetryConfig, telemetryEnvSchema, type TelemetryConfig } from '@apex/telemetry';
 import { z } from 'zod';
+import { edgeEnvSchema, type EdgeConfig } from './http/edge/edge.config.js';
+import { type ProcessGroup } from './process-group.js';
 
 /** What one API process is started with. Stores are up and migrated by then. */
 export interface ApiOptions {
@@ -17,7 +21,11 @@ export interface ApiOptions {
   readonly role: 'all' | 'api' | 'worker';
   /** The simulated provider's base URL, when it stands in for a real one. */
   readonly simulatorUrl: string | null;
+  /** Whether the demo customer, its key and its admin token are made, in `home/credentials.json`. */
+  readonly demo: boolean;
   readonly env: NodeJS.ProcessEnv;
+  /** The processes that share the port with this one; absent for one that is alone. */
+  readonly group?: ProcessGroup;
 }
 
 const processSchema = z.object({
@@ -26,13 +34,16 @@ const processSchema = z.object({
   APEX_JOURNAL_SYNC: z.enum(['second', 'always']).default('second'),
 });
 
-const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape);
+const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape).extend(telemetryEnvSchema.shape).extend(databaseEnvSchema.shape).extend(edgeEnvSchema.shape);
 
 export interface ApiConfig {
   readonly process: z.infer<typeof processSchema>;
+  readonly database: { readonly statementTimeoutMs: number };
+  readonly edge: EdgeConfig;
   readonly gateway: GatewayConfig;
   readonly llm: LlmConfig;
   readonly auth: AuthConfig;
+  readonly telemetry: TelemetryConfig;
 }
 
 /** Every lib's part of the environment, parsed once. @throws ConfigError naming the variables that are wrong */
@@ -48,9 +59,12 @@ export function readApiConfig(options: ApiOptions): ApiConfig {
   if (options.simulatorUrl !== null) for (const name of ['openai', 'anthropic', 'gemini']) platformKeys[name] = 'simulated';
   return {
     process: env,
+    database: { statementTimeoutMs: env.APEX_DATABASE_TIMEOUT_MS },
+    edge: env,
     gateway: env,
     llm,
-    auth: { home: options.home, platformKeys, encryptionKey: env.APEX_ENCRYPTION_KEY, oldEncryptionKeys: env.APEX_ENCRYPTION_KEYS_OLD },
+    auth: { home: options.home, platformKeys, encryptionKey: env.APEX_ENCRYPTION_KEY, oldEncryptionKeys: env.APEX_ENCRYPTION_KEYS_OLD, adminToken: env.APEX_ADMIN_TOKEN, failuresPerMinute: env.APEX_AUTH_FAILURES_PER_MINUTE },
+    telemetry: telemetryConfig(env),
   };
 }
 

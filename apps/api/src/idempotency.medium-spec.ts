@@ -6,7 +6,7 @@ import { jest } from '@jest/globals';
 import { newId } from '@apex/common';
 import { type RunningSimulator, startSimulator } from '@apex/simulator';
 import { type OwnServer, type TestDatabase, createTestDatabase } from '../../../test/support/postgres.js';
-import { until } from '../../../test/support/program.js';
+import { until } from '../../../test/support/eventually.js';
 import { startOwnRedis } from '../../../test/support/redis.js';
 import { type RunningApi, startApi } from './start-api.js';
 
@@ -45,6 +45,7 @@ describe('Idempotency-Key, over two processes', () => {
         redis: { url: redis.url, note: null },
         role: 'all',
         simulatorUrl: simulator.url,
+        demo: true,
         env: { APEX_LOG_LEVEL: 'silent', APEX_ENCRYPTION_KEY: encryptionKey },
       });
       running.push(api);
@@ -67,7 +68,7 @@ describe('Idempotency-Key, over two processes', () => {
   async function ask(api: RunningApi, path: string, body: unknown, key: string): Promise<{ status: number; headers: Headers; body: string }> {
     const response = await fetch(api.baseUrl + path, {
       method: 'POST',
-      headers: { authorization: `Bearer ${one.credentials.apiKey}`, 'content-type': 'application/json', 'idempotency-key': key },
+      headers: { authorization: `Bearer ${one.credentials!.apiKey}`, 'content-type': 'application/json', 'idempotency-key': key },
       body: JSON.stringify(body),
     });
     return { status: response.status, headers: response.headers, body: await response.text() };

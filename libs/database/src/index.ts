@@ -1,4 +1,4 @@
-export { createDataSource, type DatabaseConfig, type EntityClass, type MigrationClass } from './data-source.js';
+export { createDataSource, databaseEnvSchema, type DatabaseConfig, type EntityClass, type MigrationClass } from './data-source.js';
 export { runMigrations } from './migrate.js';
 export { DatabaseModule } from './database.module.js';
 export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/embedded-postgres.js';

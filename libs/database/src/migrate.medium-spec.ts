@@ -62,8 +62,20 @@ describe('append-only tables', () => {
     expect(await db.dataSource.query(`select count(*)::int as n from ${table}`)).toEqual([{ n: 1 }]);
   });
 
+  it('refuse TRUNCATE, each of them and each of their partitions, however it is put', async () => {
+    const rows = await db.dataSource.query<{ t: string }[]>(`
+      select distinct tgrelid::regclass::text as t from pg_trigger join pg_proc p on p.oid = tgfoid where proname = 'refuse_change' order by 1`);
+    const tables = rows.map((row) => row.t);
+    expect(tables).toEqual(expect.arrayContaining(['audit_log', 'usage_records_default', 'attempts_default']));
+    for (const table of tables) {
+      for (const how of [`truncate ${table}`, `truncate ${table} cascade`, `truncate sessions, ${table}`]) {
+        await expect(db.dataSource.query(how)).rejects.toMatchObject({ code: '23001', message: expect.stringMatching(/append-only/) });
+      }
+    }
+  });
+
   it('knows every table that has such a trigger', async () => {
     const rows = await db.dataSource.query<{ t: string }[]>(`select distinct tgrelid::regclass::text as t from pg_trigger join pg_proc p on p.oid = tgfoid where proname = 'refuse_change' and not tgisinternal and tgparentid = 0 order by 1`);
-    expect(rows.map((row) => row.t)).toEqual(['attempts', 'audit_log', 'reconciliations', 'usage_adjustments', 'usage_records']);
+    expect(rows.map((row) => row.t)).toEqual(['attempts', 'audit_log', 'experiment_periods', 'receipt_adjustments', 'receipt_chain', 'receipts', 'reconciliations', 'usage_adjustments', 'usage_records']);
   });
 });

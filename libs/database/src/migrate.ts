@@ -5,6 +5,7 @@ const LOCK_KEY = 4_157_320_118;
 
 /**
  * Brings the schema up to date. Several processes may call it at once: one works, the others wait and find it done.
+ * Waiting and migrating may take long: give it a data source without a `statementTimeoutMs` (0).
  * @returns the names of the migrations that this call has run.
  */
 export async function runMigrations(dataSource: DataSource): Promise<string[]> {

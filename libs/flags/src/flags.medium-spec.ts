@@ -5,7 +5,7 @@ import { migrations } from '../../../migrations/index.js';
 import { createTestDatabase, startOwnPostgres, type OwnServer, type TestDatabase } from '../../../test/support/postgres.js';
 import { startOwnRedis, testRedisUrl } from '../../../test/support/redis.js';
 import { flagEntities } from './entities/index.js';
-import { FlagsProcess } from './testing/flags-process.js';
+import { FlagsProcess } from '../test/flags-process.js';
 import { type TrafficSubject } from './ports/traffic-router.js';
 
 const ADMIN = { actor: 'operator:root', reason: 'a test' };

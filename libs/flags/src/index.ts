@@ -3,6 +3,6 @@ export { FlagsService, type FlagView, type TrafficView } from './flags.service.j
 export { type Change } from './adapters/flag-store.js';
 export { type RealisedShare } from './adapters/realised-share.js';
 export { TrafficRouter, type Assignment, type TrafficSubject } from './ports/traffic-router.js';
-export { type FlagDefinition, GATEWAY_ENABLED, BILLING_ENABLED, USAGE_LIMITS_ENFORCED, VALIDATION_WORKBENCH } from './core/definitions.js';
+export { type FlagDefinition } from './core/definitions.js';
 export { percentageSchema, stickinessSchema, type Stickiness } from './core/flag-state.js';
 export { flagEntities } from './entities/index.js';

@@ -3,6 +3,7 @@ import { ContentSealer, KeyStore } from '@apex/auth';
 import { Clock } from '@apex/common';
 import { TrafficRouter } from '@apex/flags';
 import { PriceBook, ProviderRegistry, UpstreamClient } from '@apex/llm';
+import { ActivePolicies, DecisionLayer } from '@apex/policy';
 import { UsageRecorder } from '@apex/usage';
 import { CombinedIdempotencyStore } from './adapters/combined-idempotency-store.js';
 import { MemoryIdempotencyStore } from './adapters/memory-idempotency-store.js';
@@ -53,11 +54,13 @@ export class GatewayModule {
         { provide: TargetBoard, useFactory: () => new TargetBoard() },
         {
           provide: Pipeline,
-          inject: [KeyStore, ProviderRegistry, TrafficRouter, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, TargetBoard, Clock],
+          inject: [KeyStore, ProviderRegistry, TrafficRouter, ActivePolicies, DecisionLayer, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, TargetBoard, Clock],
           useFactory: (
             keys: KeyStore,
             providers: ProviderRegistry,
             traffic: TrafficRouter,
+            policies: ActivePolicies,
+            decisions: DecisionLayer,
             upstream: UpstreamClient,
             recorder: UsageRecorder,
             prices: PriceBook,
@@ -71,6 +74,8 @@ export class GatewayModule {
               keys,
               providers,
               traffic,
+              policies,
+              decisions,
               upstream,
               board,
               recorder,

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runProgram, until } from '../../../test/support/program.js';
+import { until } from '../../../test/support/eventually.js';
+import { runProgram } from '../../../test/support/program.js';
 import { clearEarlierLife } from './earlier-life.js';
 import { processStart } from './process-identity.js';
 import { spawnTethered } from './tether.js';

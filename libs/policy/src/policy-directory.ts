@@ -101,9 +101,19 @@ export class PolicyDirectory extends ActivePolicies {
     return row!.state;
   }
 
+  /** A root that was sealed under a master key that this process has not: it serves requests as asked, and says so. */
+  private open(period: string, root: string): Array<[string, Buffer]> {
+    try {
+      return [[period, this.options.box.open(Buffer.from(root, 'base64'), contextOf(period))]];
+    } catch (error) {
+      this.log.error(`the experiment's secret of ${period} cannot be opened, no mechanism acts in it: ${(error as Error).message}`);
+      return [];
+    }
+  }
+
   private apply(text: string): void {
     const { policies, periods } = stateSchema.parse(JSON.parse(text));
-    const roots = new Map(periods.map(({ period, root }) => [period, this.options.box.open(Buffer.from(root, 'base64'), contextOf(period))]));
+    const roots = new Map(periods.flatMap(({ period, root }) => this.open(period, root)));
     const own = new Map<string, PolicySnapshot>();
     let everybodys: PolicySnapshot | null = null;
     for (const { id, customerId, version, document } of policies) {

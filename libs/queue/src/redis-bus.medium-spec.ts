@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { until } from '../../../test/support/program.js';
+import { until } from '../../../test/support/eventually.js';
 import { startOwnRedis, testRedisUrl } from '../../../test/support/redis.js';
 import { Bus } from './bus.js';
 import { QueueModule } from './queue.module.js';

@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import { Failure } from '../failure.js';
+import { linesOf, parseLine } from '../jsonl.js';
 
 /** Members in which the usual prompt sets keep their text, the likeliest first. */
 const TEXT_FIELDS = ['prompt', 'text', 'instruction', 'question', 'input', 'content', 'query', 'origin', 'a'] as const;
@@ -23,38 +21,16 @@ export interface Prompts {
 export async function readPrompts(file: string, limit: number): Promise<Prompts> {
   const chats: (readonly Message[])[] = [];
   let total = 0;
-  let lineNo = 0;
-  try {
-    for await (const line of createInterface({ input: await open(file), crlfDelay: Infinity })) {
-      lineNo++;
-      if (line.trim() === '') continue;
-      total++;
-      if (chats.length < limit) chats.push(toChat(line, lineNo));
-    }
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw new Failure(`${file} cannot be read: ${(error as Error).message}`);
+  for await (const { line, lineNo } of linesOf(file)) {
+    total++;
+    if (chats.length < limit) chats.push(toChat(line, lineNo));
   }
   if (total === 0) throw new Failure(`${file} holds no prompts.`);
   return { chats, total };
 }
 
-async function open(file: string): Promise<NodeJS.ReadableStream> {
-  const head = createReadStream(file, { end: 1 });
-  let start = Buffer.alloc(0);
-  for await (const chunk of head) start = Buffer.concat([start, chunk as Buffer]);
-  const input = createReadStream(file);
-  // RFC 1952, 2.3.1: a gzip member starts with 1f 8b.
-  return start[0] === 0x1f && start[1] === 0x8b ? input.pipe(createGunzip()) : input;
-}
-
 function toChat(line: string, lineNo: number): readonly Message[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new Failure(`Line ${lineNo} is not JSON.`);
-  }
+  const value = parseLine(line, lineNo);
   if (typeof value === 'string') return [{ role: 'user', content: value }];
   const record = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   if (Array.isArray(record['messages'])) return record['messages'] as Message[];

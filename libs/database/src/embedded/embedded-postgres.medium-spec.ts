@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { processStart } from '@apex/host';
 import pg from 'pg';
-import { runProgram, until } from '../../../../test/support/program.js';
+import { until } from '../../../../test/support/eventually.js';
+import { runProgram } from '../../../../test/support/program.js';
 import { testDirectory } from '../../../../test/support/stores.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded-postgres.js';
 

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { MemoryFlags, OFF, trafficOf } from '../testing/memory-flags.js';
+import { MemoryFlags, OFF, trafficOf } from '../../test/memory-flags.js';
 
 describe('FlagRepository', () => {
   const changed = jest.fn();

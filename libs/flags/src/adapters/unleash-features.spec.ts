@@ -1,5 +1,5 @@
 import { BASE_FLAGS } from '../core/definitions.js';
-import { OFF, trafficOf } from '../testing/memory-flags.js';
+import { OFF, trafficOf } from '../../test/memory-flags.js';
 import { ROLLOUT_FEATURE, stickinessOf, toFeatures } from './unleash-features.js';
 
 describe('rows as Unleash features', () => {

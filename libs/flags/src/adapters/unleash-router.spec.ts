@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Unleash } from 'unleash-client';
 import { type FlagState } from '../core/flag-state.js';
 import { type Assignment, type TrafficSubject } from '../ports/traffic-router.js';
-import { MemoryFlags, OFF, trafficOf } from '../testing/memory-flags.js';
+import { MemoryFlags, OFF, trafficOf } from '../../test/memory-flags.js';
 
 const GATEWAY: Assignment = { cohort: 'gateway' };
 const direct = (reason: 'flag_off' | 'not_in_percentage' | 'no_stickiness_id'): Assignment => ({ cohort: 'direct', reason });

@@ -55,7 +55,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     // Two servers appending to one file would spoil it.
     await clearEarlierLife({ name: 'Redis', pidFile, mark: config, stopSignal: 'SIGTERM', log });
     writeFileSync(config, redisConfig({ port, password, dataDir: join(dir, 'data'), pidFile }), { mode: 0o600 });
-    const server = spawnTethered({ command: binary.path, args: [config], logFile, stopSignal: 'TERM', env: serverEnv(binary.libraryPath), cwd: dir });
+    const server = spawnTethered({ command: binary.path, args: [config], logFile, stopSignal: 'TERM', env: serverEnv(binary), cwd: dir });
     await untilAnswers(server, { name: 'Redis', logFile, timeoutMs: START_TIMEOUT_MS, ask: () => ping(urlOf(port)) });
     return server;
   };

@@ -1,4 +1,4 @@
-import { parseSimulation, parseVersion } from './redis-binary.js';
+import { parseVersion } from './redis-binary.js';
 import { redisConfig } from './embedded-redis.js';
 
 describe('parseVersion', () => {
@@ -7,13 +7,6 @@ describe('parseVersion', () => {
     ['Valkey server v=8.1.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1', '8.1.1'],
     ['command not found', null],
   ])('%s', (output, expected) => expect(parseVersion(output)).toBe(expected));
-});
-
-describe('parseSimulation', () => {
-  it('reads what would be installed, in order', () => {
-    const output = ['Reading package lists...', 'Inst libjemalloc2 (5.3.0-1 Debian:12.15/oldstable [amd64])', 'Inst redis-server (5:7.0.15 Debian-Security:12 [amd64])', 'Conf redis-server (5:7.0.15)', ''];
-    expect(parseSimulation(output.join('\n'))).toEqual(['libjemalloc2', 'redis-server']);
-  });
 });
 
 describe('redisConfig', () => {

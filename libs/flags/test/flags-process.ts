@@ -6,12 +6,12 @@ import { Clock, SystemClock } from '@apex/common';
 import { createDataSource } from '@apex/database';
 import { Bus, RedisBus } from '@apex/queue';
 import { DataSource } from 'typeorm';
-import { FlagRepository } from '../adapters/flag-repository.js';
-import { UnleashRouter } from '../adapters/unleash-router.js';
-import { flagEntities } from '../entities/index.js';
-import { FlagsModule, type FlagsConfig } from '../flags.module.js';
-import { FlagsService } from '../flags.service.js';
-import { TrafficRouter } from '../ports/traffic-router.js';
+import { FlagRepository } from '../src/adapters/flag-repository.js';
+import { UnleashRouter } from '../src/adapters/unleash-router.js';
+import { flagEntities } from '../src/entities/index.js';
+import { FlagsModule, type FlagsConfig } from '../src/flags.module.js';
+import { FlagsService } from '../src/flags.service.js';
+import { TrafficRouter } from '../src/ports/traffic-router.js';
 
 /** What one process of Apex has: its own connections, its own bus, its own Unleash client. For medium tests. */
 export class FlagsProcess {

@@ -1,7 +1,7 @@
-import { FlagRepository } from '../adapters/flag-repository.js';
-import { UnleashRouter } from '../adapters/unleash-router.js';
-import { BASE_FLAGS } from '../core/definitions.js';
-import { type FlagState } from '../core/flag-state.js';
+import { FlagRepository } from '../src/adapters/flag-repository.js';
+import { UnleashRouter } from '../src/adapters/unleash-router.js';
+import { BASE_FLAGS } from '../src/core/definitions.js';
+import { type FlagState } from '../src/core/flag-state.js';
 
 export const OFF: FlagState = { flags: [], traffic: { gatewayPercentage: 0, stickiness: 'customer', alsoFor: [] } };
 
