@@ -10,6 +10,7 @@ interface Command {
 /** Every command of `apex`. A new one is a line here and a file beside this one, loaded only when it is wanted. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   start: { summary: 'Run Apex: stores, migrations, API and worker, until SIGTERM or SIGINT.', run: async () => (await import('./start.js')).start() },
+  analyze: { summary: 'Say what Apex would have saved on a log of calls; nothing leaves this machine.', run: async (args) => (await import('./analyze.js')).analyze(args) },
   demo: { summary: 'Play prompts of a JSONL file through the gateway and show what was recorded.', run: async (args) => (await import('./demo.js')).demo(args) },
 };
 

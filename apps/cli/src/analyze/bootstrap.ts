@@ -29,11 +29,13 @@ export class PoissonBootstrap {
   }
 }
 
-/** The inverse of Poisson(1)'s distribution function. */
+/** Poisson(1)'s distribution function: P(at most k). Beyond the last the rest is less than 10^-9. */
+const AT_MOST = [...Array(12).keys()].reduce<{ p: number; sums: number[] }>(({ p, sums }, k) => ({ p: p / (k + 1), sums: [...sums, (sums.at(-1) ?? 0) + p] }), { p: Math.exp(-1), sums: [] }).sums;
+
+/** Its inverse. */
 function poisson1(u: number): number {
-  let p = Math.exp(-1);
   let k = 0;
-  for (let sum = p; u > sum && k < 20; sum += p) p /= ++k;
+  while (k < AT_MOST.length && u > AT_MOST[k]!) k++;
   return k;
 }
 

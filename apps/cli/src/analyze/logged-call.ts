@@ -111,9 +111,11 @@ export function readCall(line: unknown): Reading {
 const PROMPT = ['tools', 'functions', 'response_format', 'system', 'instructions', 'messages', 'input', 'prompt'] as const;
 /** They name who asks or how the answer comes, and change nothing of it. */
 const SILENT = new Set(['model', 'user', 'metadata', 'stream', 'stream_options', 'store', ...PROMPT]);
+/** What a log that holds request and answer in one object says of the answer and of itself. */
+const OF_THE_LOG = new Set(['id', 'object', 'created', 'created_at', 'timestamp', 'usage', 'choices', 'content', 'output', 'response', 'error', 'provider', 'session', 'session_id', 'system_fingerprint', 'stop_reason']);
 
 function put({ request, at, provider, ok, session }: Parts, model: string, usage: TokenUsage): LoggedCall {
-  const settings = Object.entries(request).filter(([name]) => !SILENT.has(name)).sort(([a], [b]) => (a < b ? -1 : 1));
+  const settings = Object.entries(request).filter(([name]) => !SILENT.has(name) && !OF_THE_LOG.has(name)).sort(([a], [b]) => (a < b ? -1 : 1));
   const messages = request['messages'] ?? request['input'] ?? request['prompt'];
   const first: unknown = Array.isArray(messages) ? (messages.find((message) => isFields(message) && message['role'] === 'user') ?? messages[0]) : messages;
   const slash = model.indexOf('/');
