@@ -1,3 +1,4 @@
+import { envInt } from '@apex/common';
 import { z } from 'zod';
 import { MASTER_KEY_BYTES } from './core/content-box.js';
 
@@ -14,6 +15,13 @@ export const authEnvSchema = z.object({
     .pipe(z.array(masterKeySchema))
     .optional()
     .describe('Earlier master keys, comma-separated: they open what they sealed.'),
+  APEX_AUTH_FAILURES_PER_MINUTE: envInt.pipe(z.int().min(1)).default(30).describe('Tokens and passwords of one address that may be wrong in a minute; more are refused with 429.'),
+  APEX_ADMIN_TOKEN: z
+    .string()
+    // What starts like an API key or a session is looked for among those.
+    .regex(/^(?!apexs?_)[\x21-\x7e]{32,256}$/, 'at least 32 visible characters, e.g. of: openssl rand -base64 32')
+    .optional()
+    .describe('An admin token that is good for as long as it stands here: the first one of a deployment.'),
 });
 
 export interface AuthConfig {
@@ -21,6 +29,10 @@ export interface AuthConfig {
   readonly home: string;
   readonly encryptionKey?: string;
   readonly oldEncryptionKeys?: readonly string[];
+  /** A token of the environment's that makes its bearer an operator; it is stored nowhere. */
+  readonly adminToken?: string;
+  /** Tokens of one address that may be wrong in a minute; default 30. */
+  readonly failuresPerMinute?: number;
   /** The platform's provider keys from the environment, by provider. A platform key set over the API goes before. */
   readonly platformKeys: Readonly<Record<string, string>>;
   /** How often changes of other processes are looked for, in ms; default 500. */

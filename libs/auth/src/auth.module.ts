@@ -1,9 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { Clock } from '@apex/common';
 import { AUTH_CONFIG, type AuthConfig } from './auth.config.js';
 import { KeyDirectory } from './adapters/key-directory.js';
 import { openKeyring } from './adapters/keyring.js';
 import { PasswordHasher } from './adapters/password-hasher.js';
+import { ThrottledAuthenticator } from './adapters/throttled-authenticator.js';
 import { TokenAuthenticator } from './adapters/token-authenticator.js';
 import { SecretBox } from './core/secret-box.js';
 import { AuthGuard } from './http/auth.guard.js';
@@ -19,6 +21,8 @@ import { ProviderKeysService } from './services/provider-keys.service.js';
 import { SessionsService } from './services/sessions.service.js';
 import { UsersService } from './services/users.service.js';
 
+const DEFAULT_FAILURES_PER_MINUTE = 30;
+
 /**
  * Accounts, keys and who may do what. Needs `DataSource`, `Bus` and `Clock` from global modules, and is global itself.
  * It guards every route of the application that imports it.
@@ -26,7 +30,7 @@ import { UsersService } from './services/users.service.js';
 @Module({})
 export class AuthModule {
   static forRoot(config: AuthConfig): DynamicModule {
-    const services = [AuditLog, CustomersService, ApiKeysService, ProviderKeysService, UsersService, SessionsService, DemoSeeder];
+    const services = [AuditLog, CustomersService, ApiKeysService, ProviderKeysService, OperatorTokensService, UsersService, SessionsService, DemoSeeder];
     return {
       module: AuthModule,
       global: true,
@@ -37,8 +41,12 @@ export class AuthModule {
         { provide: PasswordHasher, useFactory: () => new PasswordHasher() },
         KeyDirectory,
         { provide: KeyStore, useExisting: KeyDirectory },
-        OperatorTokensService,
-        { provide: CallerAuthenticator, useClass: TokenAuthenticator },
+        TokenAuthenticator,
+        {
+          provide: CallerAuthenticator,
+          inject: [TokenAuthenticator, Clock],
+          useFactory: (tokens: TokenAuthenticator, clock: Clock) => new ThrottledAuthenticator(tokens, clock, config.failuresPerMinute ?? DEFAULT_FAILURES_PER_MINUTE),
+        },
         ...services,
         { provide: APP_GUARD, useClass: AuthGuard },
       ],

@@ -1,9 +1,9 @@
 export { AuthModule } from './auth.module.js';
 export { authEnvSchema, type AuthConfig } from './auth.config.js';
 export { authEntities } from './entities/index.js';
-export { SCOPES, type Scope } from './core/scopes.js';
-export { TIERS, type Tier } from './core/tiers.js';
-export { type CallerContext, type Role, type Access, actorOf, isOperator, scopesOf } from './core/caller.js';
+export { type Scope } from './core/scopes.js';
+export { type Tier } from './core/tiers.js';
+export { type CallerContext, type Access, actorOf, isOperator } from './core/caller.js';
 export { KeyStore, type AuthenticatedKey, type KeyDenial, type ProviderCredential } from './ports/key-store.js';
 export { ContentSealer } from './ports/content-sealer.js';
 export { ContentBox, NONCE_BYTES } from './core/content-box.js';
@@ -15,6 +15,7 @@ export { AuditLog, type AuditEntry } from './services/audit-log.service.js';
 export { CustomersService } from './services/customers.service.js';
 export { ApiKeysService } from './services/api-keys.service.js';
 export { ProviderKeysService } from './services/provider-keys.service.js';
+export { OperatorTokensService } from './services/operator-tokens.service.js';
 export { UsersService } from './services/users.service.js';
 export { SessionsService } from './services/sessions.service.js';
 export { DemoSeeder, type DemoCredentials, type DemoOptions } from './services/demo-seeder.service.js';
@@ -26,6 +27,9 @@ export {
   createKeySchema,
   rotateKeySchema,
   createUserSchema,
+  updateUserSchema,
+  createOperatorTokenSchema,
+  resealSchema,
   providerNameSchema,
   setProviderKeySchema,
   loginSchema,
@@ -37,6 +41,9 @@ export {
   type CreateKeyInput,
   type RotateKeyInput,
   type CreateUserInput,
+  type UpdateUserInput,
+  type CreateOperatorTokenInput,
+  type ResealInput,
   type SetProviderKeyInput,
   type LoginInput,
   type AuditQuery,
@@ -49,6 +56,9 @@ export {
   rotatedKeySchema,
   userViewSchema,
   providerKeyViewSchema,
+  operatorTokenViewSchema,
+  createdOperatorTokenSchema,
+  resealedSchema,
   auditEntryViewSchema,
   signedInSchema,
   meSchema,
@@ -59,6 +69,9 @@ export {
   type RotatedKey,
   type UserView,
   type ProviderKeyView,
+  type OperatorTokenView,
+  type CreatedOperatorToken,
+  type Resealed,
   type AuditEntryView,
   type SignedIn,
   type Me,

@@ -71,7 +71,7 @@ describe('accounts over HTTP', () => {
     database = await createTestDatabase();
     home = await mkdtemp(join(tmpdir(), 'apex-http-'));
     const module = await Test.createTestingModule({
-      imports: [ClockModule, DatabaseModule.forRoot({ url: database.url, entities: authEntities, migrations: [], poolSize: 4 }), QueueModule.forRoot({ url: null }), AuthModule.forRoot({ home, platformKeys: {} })],
+      imports: [ClockModule, DatabaseModule.forRoot({ url: database.url, entities: authEntities, migrations: [], poolSize: 4 }), QueueModule.forRoot({ url: null }), AuthModule.forRoot({ home, platformKeys: {}, failuresPerMinute: 10_000 })],
       controllers: [AdminCustomersController, PlatformKeysController, AuditController, AuthController, KeysController, ForgottenController],
     }).compile();
     app = module.createNestApplication({ logger: false });

@@ -19,6 +19,7 @@ import {
   reasonQuerySchema,
   setProviderKeySchema,
   updateCustomerSchema,
+  updateUserSchema,
   userViewSchema,
   UsersService,
   type CallerContext,
@@ -34,6 +35,7 @@ import {
   type ReasonQuery,
   type SetProviderKeyInput,
   type UpdateCustomerInput,
+  type UpdateUserInput,
   type UserView,
 } from '@apex/auth';
 import { customerIdSchema } from '@apex/common';
@@ -104,6 +106,12 @@ export class AdminCustomersController {
   @ZodResponse(200, listOf(userViewSchema))
   listUsers(@ZodParam('id', customerIdSchema) id: string, @ZodQuery(pageSchema) page: Page): Promise<ListOf<UserView>> {
     return this.users.list(id, page);
+  }
+
+  @Patch(':id/users/:userId')
+  @ZodResponse(200, userViewSchema, 'Signed out everywhere when disabled, or with a new role or password.')
+  updateUser(@Caller() caller: CallerContext, @ZodParam('id', customerIdSchema) id: string, @ZodParam('userId', z.uuid()) userId: string, @ZodBody(updateUserSchema) body: UpdateUserInput): Promise<UserView> {
+    return this.users.update(caller, id, userId, body);
   }
 
   @Put(':id/provider-keys/:provider')

@@ -13,15 +13,15 @@ export class AuthController {
   @HttpCode(200)
   @Public('This is where a session comes from; tries are throttled.')
   @ZodResponse(200, signedInSchema)
-  login(@ZodBody(loginSchema) body: LoginInput, @Ip() address: string): Promise<SignedIn> {
-    return this.sessions.signIn(body, address);
+  login(@ZodBody(loginSchema) body: LoginInput, @Ip() address: string | undefined): Promise<SignedIn> {
+    return this.sessions.signIn(body, address ?? '');
   }
 
   @Post('logout')
   @HttpCode(204)
   @Authenticated()
-  logout(@BearerToken() token: string): Promise<void> {
-    return this.sessions.signOut(token);
+  logout(@Caller() caller: CallerContext, @BearerToken() token: string): Promise<void> {
+    return this.sessions.signOut(caller, token);
   }
 
   @Get('me')

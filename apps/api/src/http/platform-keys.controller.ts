@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Put } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import {
   AdminOnly,
@@ -7,10 +7,14 @@ import {
   ProviderKeysService,
   providerNameSchema,
   reasonQuerySchema,
+  resealedSchema,
+  resealSchema,
   setProviderKeySchema,
   type CallerContext,
   type ProviderKeyView,
   type ReasonQuery,
+  type ResealInput,
+  type Resealed,
   type SetProviderKeyInput,
 } from '@apex/auth';
 import { ZodBody, ZodParam, ZodQuery } from './support/zod-params.js';
@@ -22,6 +26,14 @@ import { ZodResponse } from './support/zod-response.js';
 @AdminOnly()
 export class PlatformKeysController {
   constructor(private readonly providerKeys: ProviderKeysService) {}
+
+  /** Seals every provider key anew under the current master key: the last step of changing it. */
+  @Post('reseal')
+  @HttpCode(200)
+  @ZodResponse(200, resealedSchema)
+  reseal(@Caller() caller: CallerContext, @ZodBody(resealSchema) body: ResealInput): Promise<Resealed> {
+    return this.providerKeys.reseal(caller, body.reason);
+  }
 
   @Put(':provider')
   @ZodResponse(200, providerKeyViewSchema)

@@ -1,14 +1,17 @@
-import { Controller, HttpCode, Post } from '@nestjs/common';
+import { Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { actorOf, AdminOnly, Caller, providerNameSchema, type CallerContext } from '@apex/auth';
-import { instantSchema } from '@apex/common';
+import { actorOf, AdminOnly, AuditLog, Caller, providerNameSchema, type CallerContext } from '@apex/auth';
+import { instantSchema, reasonSchema } from '@apex/common';
 import { PriceBook, ProviderRegistry } from '@apex/llm';
 import { Reconciler, type ReconcileReport } from '@apex/usage';
+import { LargeJsonBody } from './support/large-json-body.guard.js';
 import { ZodBody } from './support/zod-params.js';
 import { ZodResponse } from './support/zod-response.js';
 
 const MAX_ROWS = 50_000;
+/** So many rows, with room to spare. */
+const MAX_BYTES = 32 * 1024 * 1024;
 
 const countSchema = z.int().nonnegative();
 
@@ -31,6 +34,7 @@ const bodySchema = z
     from: instantSchema.optional(),
     to: instantSchema.optional(),
     rows: z.array(rowSchema).max(MAX_ROWS, `at most ${MAX_ROWS} rows in one call`),
+    reason: reasonSchema.optional(),
   })
   .refine(({ from, to }) => (from === undefined) === (to === undefined), { path: ['from'], message: 'from and to come together' })
   .refine(({ from, to }) => !from || !to || from <= to, { path: ['from'], message: 'from is after to' });
@@ -73,15 +77,26 @@ export class ReconcileController {
     private readonly reconciler: Reconciler,
     private readonly prices: PriceBook,
     private readonly providers: ProviderRegistry,
+    private readonly audit: AuditLog,
   ) {}
 
   /** Holds a provider's usage export against the books: settles unknown amounts, lists differences. */
   @Post()
   @HttpCode(200)
+  @UseGuards(LargeJsonBody(MAX_BYTES))
   @ZodResponse(200, reportSchema)
   reconcile(@ZodBody(bodySchema) body: z.output<typeof bodySchema>, @Caller() caller: CallerContext): Promise<ReconcileReport> {
-    const { provider, from, to, rows } = body;
+    const { provider, from, to, rows, reason } = body;
+    const actor = actorOf(caller);
     const priceAs = this.providers.providers.find(({ name }) => name === provider)?.priceAs ?? provider;
-    return this.reconciler.reconcile({ provider, from, to, rows, actor: actorOf(caller), price: (_provider, model, usage, atMs) => this.prices.price(priceAs, model, usage, atMs) });
+    return this.reconciler.reconcile({
+      provider,
+      from,
+      to,
+      rows,
+      actor,
+      price: (_provider, model, usage, atMs) => this.prices.price(priceAs, model, usage, atMs),
+      alongside: ({ id, counts }, manager) => this.audit.record({ actor, action: 'reconcile', target: `provider:${provider}/reconciliation:${id}`, after: { ...counts }, reason }, manager),
+    });
   }
 }

@@ -15,8 +15,6 @@ const changesSchema = z.object({
   provider_keys: z.array(providerKeyRow),
 });
 
-export type CustomerRow = z.output<typeof customerRow>;
-export type KeyRow = z.output<typeof keyRow>;
 export type ProviderKeyRow = z.output<typeof providerKeyRow>;
 export type DirectoryChanges = z.output<typeof changesSchema>;
 

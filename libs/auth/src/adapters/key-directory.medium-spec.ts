@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FakeClock, newId, sha256 } from '@apex/common';
 import { createDataSource } from '@apex/database';
+import { until } from '../../../../test/support/eventually.js';
+import { FreezingProxy } from '../../../../test/support/freezing-proxy.js';
 import { createTestDatabase, startOwnPostgres, type TestDatabase } from '../../../../test/support/postgres.js';
 import { testRedisUrl } from '../../../../test/support/redis.js';
 import { migrations } from '../../../../migrations/index.js';
@@ -10,8 +12,7 @@ import { type CallerContext } from '../core/caller.js';
 import { createKeySchema } from '../core/inputs.js';
 import { makeToken } from '../core/tokens.js';
 import { type AuthenticatedKey } from '../ports/key-store.js';
-import { AuthProcess } from '../testing/auth-process.js';
-import { eventually } from '../testing/eventually.js';
+import { AuthProcess } from '../../test/auth-process.js';
 
 const root: CallerContext = { kind: 'operator', name: 'root' };
 const NEVER_MS = 3_600_000;
@@ -28,9 +29,9 @@ describe('KeyDirectory', () => {
   let home: string;
   const processes: AuthProcess[] = [];
 
-  const start = async (options: { redisUrl?: string; pollMs?: number; url?: string; platformKeys?: Record<string, string> } = {}): Promise<AuthProcess> => {
-    const { redisUrl, pollMs, url = database.url, platformKeys = {} } = options;
-    const process = await AuthProcess.start({ url, home, clock, redisUrl, config: { pollMs, platformKeys } });
+  const start = async (options: { redisUrl?: string; pollMs?: number; url?: string; platformKeys?: Record<string, string>; statementTimeoutMs?: number } = {}): Promise<AuthProcess> => {
+    const { redisUrl, pollMs, url = database.url, platformKeys = {}, statementTimeoutMs } = options;
+    const process = await AuthProcess.start({ url, home, clock, redisUrl, statementTimeoutMs, config: { pollMs, platformKeys } });
     processes.push(process);
     return process;
   };
@@ -56,22 +57,22 @@ describe('KeyDirectory', () => {
     await customer(here, 'by-message');
     const { key, id } = await here.keys.create(root, 'by-message', plainKey);
     expect(customerOf(here, key)).toBe('by-message');
-    await eventually(() => customerOf(there, key) === 'by-message');
+    await until(() => customerOf(there, key) === 'by-message', 'the key is known there');
     await there.keys.revoke(root, 'by-message', id);
     expect(customerOf(there, key)).toBe('revoked_key');
-    await eventually(() => customerOf(here, key) === 'revoked_key');
+    await until(() => customerOf(here, key) === 'revoked_key', 'its revocation is known here');
   });
 
   it('learns of another process\' changes without Redis, by looking', async () => {
     const [here, there] = [await start(), await start()];
     await customer(here, 'by-looking');
     const { key } = await here.keys.create(root, 'by-looking', plainKey);
-    await eventually(() => customerOf(there, key) === 'by-looking');
+    await until(() => customerOf(there, key) === 'by-looking', 'the key is found there');
     await here.customers.update(root, 'by-looking', { suspended: true, reason: 'a test' });
     expect(customerOf(here, key)).toBe('customer_suspended');
-    await eventually(() => customerOf(there, key) === 'customer_suspended');
+    await until(() => customerOf(there, key) === 'customer_suspended', 'the suspension is found there');
     await here.customers.update(root, 'by-looking', { suspended: false, tier: 'mid', reason: 'a test' });
-    await eventually(() => (there.directory.authenticate(key, clock.now()) as AuthenticatedKey).tier === 'mid');
+    await until(() => (there.directory.authenticate(key, clock.now()) as AuthenticatedKey).tier === 'mid', 'the tier is found there');
   });
 
   it('loads at start what was there before', async () => {
@@ -172,10 +173,32 @@ describe('KeyDirectory', () => {
       await server.start();
       const other = await start({ url: server.url, pollMs: NEVER_MS });
       await other.keys.revoke(root, 'outage', id);
-      await eventually(() => customerOf(process, key) === 'revoked_key');
+      await until(() => customerOf(process, key) === 'revoked_key', 'the revocation is found');
     } finally {
       for (const process of processes.splice(0)) await process.stop();
       await server.stop();
+    }
+  });
+
+  it('gives up looking when Postgres hangs, goes on with what it knows, and catches up when it answers again', async () => {
+    const proxy = await FreezingProxy.before(database.url);
+    try {
+      const process = await start({ url: proxy.url, pollMs: 50, statementTimeoutMs: 100 });
+      await customer(process, 'frozen');
+      const { key, id } = await process.keys.create(root, 'frozen', plainKey);
+
+      proxy.freeze('requests', 'answers');
+      await process.directory.announce();
+      expect(customerOf(process, key)).toBe('frozen');
+
+      const other = await start({ pollMs: NEVER_MS });
+      await other.keys.revoke(root, 'frozen', id);
+      proxy.thaw();
+      await until(() => customerOf(process, key) === 'revoked_key', 'the revocation is found');
+    } finally {
+      proxy.thaw();
+      for (const process of processes.splice(0)) await process.stop();
+      await proxy.close();
     }
   });
 });

@@ -1,6 +1,7 @@
-import { Injectable } from '@nestjs/common';
-import { ApexError, Clock, sha256 } from '@apex/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { ApexError, Clock, secretsEqual, sha256 } from '@apex/common';
 import { DataSource } from 'typeorm';
+import { AUTH_CONFIG, type AuthConfig } from '../auth.config.js';
 import { type CallerContext, type Role } from '../core/caller.js';
 import { isToken } from '../core/tokens.js';
 import { CallerAuthenticator } from '../ports/caller-authenticator.js';
@@ -13,6 +14,9 @@ const DENIALS: Readonly<Record<KeyDenial, ApexError>> = {
   expired_key: new ApexError('expired_key', 401, 'This API key has expired.'),
   customer_suspended: new ApexError('customer_suspended', 403, 'This customer is suspended.'),
 };
+
+/** Who acts with the environment's admin token, as the audit log names it. */
+const ENVIRONMENT: CallerContext = { kind: 'operator', name: 'APEX_ADMIN_TOKEN' };
 
 interface SessionRow {
   readonly id: string;
@@ -29,6 +33,7 @@ export class TokenAuthenticator extends CallerAuthenticator {
     private readonly keys: KeyStore,
     private readonly operators: OperatorTokensService,
     private readonly clock: Clock,
+    @Inject(AUTH_CONFIG) private readonly config: AuthConfig,
   ) {
     super();
   }
@@ -36,6 +41,7 @@ export class TokenAuthenticator extends CallerAuthenticator {
   override async authenticate(token: string): Promise<CallerContext> {
     if (token.startsWith('apex_')) return this.key(token);
     if (isToken('apexs_', token)) return this.session(token);
+    if (this.config.adminToken !== undefined && secretsEqual(token, this.config.adminToken)) return ENVIRONMENT;
     const name = await this.operators.nameOf(token);
     if (name !== null) return { kind: 'operator', name };
     throw new ApexError('unknown_token', 401, 'This token is not known.');

@@ -33,6 +33,11 @@ export class ContentBox {
     this.keys = new Map([...old, current].map((key) => [keyId(key).toString('hex'), key]));
   }
 
+  /** What the current key is called by in ciphertexts. It tells nothing of the key. */
+  get currentKeyId(): string {
+    return this.currentId.toString('hex');
+  }
+
   /** A box with keys of its own, which tell nothing of ours: HKDF-SHA256 (RFC 5869) with the purpose as its info. */
   derive(purpose: string): ContentBox {
     const derived = (key: Buffer): Buffer => Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `apex ${purpose}`, MASTER_KEY_BYTES));
@@ -69,6 +74,10 @@ export class ContentBox {
     }
   }
 }
+
+/** Which key has sealed it, by the header alone; null for what is no ciphertext of ours. */
+export const sealedBy = (sealed: Buffer): string | null =>
+  sealed.length < HEADER_BYTES + NONCE_BYTES + TAG_BYTES || sealed[0] !== VERSION ? null : sealed.subarray(1, HEADER_BYTES).toString('hex');
 
 /** Names a key without telling anything about it. */
 const keyId = (key: Buffer): Buffer => createHash('sha256').update('apex master key id\0').update(key).digest().subarray(0, KEY_ID_BYTES);

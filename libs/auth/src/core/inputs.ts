@@ -71,6 +71,25 @@ export const createUserSchema = z.object({
 });
 export type CreateUserInput = z.output<typeof createUserSchema>;
 
+export const updateUserSchema = z
+  .object({
+    role: z.enum(['owner', 'member']).optional(),
+    disabled: z.boolean().optional().describe('A disabled user is refused, signed in or not.'),
+    password: passwordSchema.optional(),
+    reason: reasonSchema,
+  })
+  .refine(({ reason: _reason, ...changes }) => Object.values(changes).some((value) => value !== undefined), 'say what to change');
+export type UpdateUserInput = z.output<typeof updateUserSchema>;
+
+export const createOperatorTokenSchema = z.object({
+  name: nameSchema.describe('Who or what it is for: the audit log names its bearer so.'),
+  reason: optionalReason,
+});
+export type CreateOperatorTokenInput = z.output<typeof createOperatorTokenSchema>;
+
+export const resealSchema = z.object({ reason: reasonSchema });
+export type ResealInput = z.output<typeof resealSchema>;
+
 export const providerNameSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'lower-case letters, digits, _ and -, at most 64');
 
 export const setProviderKeySchema = z.object({

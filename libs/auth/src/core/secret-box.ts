@@ -25,6 +25,11 @@ export class SecretBox {
     return this.box.open(sealed, contextText(context)).toString('utf8');
   }
 
+  /** What the current master key is called by in ciphertexts. It tells nothing of the key. */
+  get currentKeyId(): string {
+    return this.box.currentKeyId;
+  }
+
   /** Boxes for other content, under keys that are derived from the master keys. */
   boxFor(purpose: string): ContentBox {
     return this.box.derive(purpose);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SCOPES } from './scopes.js';
 import { TIERS } from './tiers.js';
 
-// What callers get to see. No view has a field for a secret or a hash; the two that show a secret once say so.
+// What callers get to see. No view has a field for a secret or a hash; the few that show a secret once say so.
 
 const instant = z.string().describe('ISO 8601, UTC');
 
@@ -70,6 +70,20 @@ export const providerKeyViewSchema = z.object({
   createdAt: instant,
 });
 export type ProviderKeyView = z.output<typeof providerKeyViewSchema>;
+
+export const operatorTokenViewSchema = z.object({ id: z.string(), name: z.string(), createdAt: instant, revokedAt: instant.nullable() });
+export type OperatorTokenView = z.output<typeof operatorTokenViewSchema>;
+
+export const createdOperatorTokenSchema = z.object({ id: z.string(), token: z.string().describe('Shown this once; Apex keeps only its hash.'), name: z.string() });
+export type CreatedOperatorToken = z.output<typeof createdOperatorTokenSchema>;
+
+export const resealedSchema = z.object({
+  masterKey: z.string().describe('What the current master key is called by in ciphertexts; it tells nothing of the key.'),
+  resealed: z.int().describe('Provider keys that an earlier master key had sealed'),
+  current: z.int().describe('Provider keys that the current one had sealed already'),
+  unreadable: z.array(z.object({ id: z.string(), owner: z.string(), provider: z.string(), masterKey: z.string().nullable() })).describe('Those that no master key here opens; set them anew'),
+});
+export type Resealed = z.output<typeof resealedSchema>;
 
 export const auditEntryViewSchema = z.object({
   id: z.string(),

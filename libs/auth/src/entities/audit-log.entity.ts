@@ -1,7 +1,8 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** Who changed what, when, from what, to what, why. Append-only: a trigger refuses everything else. */
 @Entity('audit_log')
+@Index('audit_log_at', ['at'])
 export class AuditLogEntity {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'audit_log_pkey' }) id!: string;
   @Column('timestamptz', { default: () => 'now()' }) at!: Date;

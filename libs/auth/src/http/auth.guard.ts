@@ -20,7 +20,7 @@ export class AuthGuard implements CanActivate {
     if (access.kind === 'public') return true;
     const request = context.switchToHttp().getRequest<GuardedRequest>();
     const token = bearerOf(request);
-    const caller = token === null ? null : await this.callers.authenticate(token);
+    const caller = token === null ? null : await this.callers.authenticate(token, request.ip ?? '');
     assertAccess(access, caller, requestedCustomerOf(request));
     if (caller) setCaller(request, caller);
     return true;

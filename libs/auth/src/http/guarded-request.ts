@@ -7,6 +7,8 @@ const CALLER = Symbol('apex.caller');
 export interface GuardedRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly query: unknown;
+  /** The client's address: the connection's, or what a trusted proxy says. Undefined once the client is gone. */
+  readonly ip?: string | undefined;
   [CALLER]?: CallerContext;
 }
 

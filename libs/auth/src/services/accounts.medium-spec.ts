@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from '../../../../test/support/
 import { type CallerContext } from '../core/caller.js';
 import { createKeySchema } from '../core/inputs.js';
 import { authEntities } from '../entities/index.js';
-import { AuthProcess } from '../testing/auth-process.js';
+import { AuthProcess } from '../../test/auth-process.js';
 
 const root: CallerContext = { kind: 'operator', name: 'root' };
 const HOUR_MS = 3_600_000;

@@ -4,7 +4,7 @@ import { ApexError, Clock } from '@apex/common';
 import { z } from 'zod';
 import { KeyDirectory } from '../adapters/key-directory.js';
 import { readFileIfAny, writeSecretFile } from '../adapters/secret-files.js';
-import { actorOf, CallerContext } from '../core/caller.js';
+import { CallerContext } from '../core/caller.js';
 import { SCOPES } from '../core/scopes.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { CustomersService } from './customers.service.js';
@@ -45,7 +45,7 @@ export class DemoSeeder {
     const known = parseCredentials(await readFileIfAny(path));
     await this.ensureCustomer(platformKeys);
     const apiKey = known && this.isDemoKey(known.apiKey) ? known.apiKey : await this.newKey();
-    const adminToken = known && (await this.operators.nameOf(known.adminToken)) !== null ? known.adminToken : await this.operators.issue(actorOf(SEEDER), DEMO, REASON);
+    const adminToken = known && (await this.operators.nameOf(known.adminToken)) !== null ? known.adminToken : (await this.operators.create(SEEDER, { name: DEMO, reason: REASON })).token;
     const credentials = { baseUrl, apiKey, adminToken };
     await writeSecretFile(path, `${JSON.stringify(credentials, null, 2)}\n`);
     return credentials;

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { conflict, invalid, isUuid, newId } from '@apex/common';
+import { conflict, invalid, isUuid, newId, notFound } from '@apex/common';
 import { DataSource, MoreThan } from 'typeorm';
 import { PasswordHasher } from '../adapters/password-hasher.js';
 import { violatesUnique } from '../adapters/postgres-errors.js';
 import { actorOf, CallerContext } from '../core/caller.js';
-import { CreateUserInput, Page } from '../core/inputs.js';
+import { CreateUserInput, Page, UpdateUserInput } from '../core/inputs.js';
 import { ListOf, UserView } from '../core/views.js';
+import { SessionEntity } from '../entities/session.entity.js';
 import { UserEntity } from '../entities/user.entity.js';
 import { AuditLog } from './audit-log.service.js';
 import { findCustomer } from './customers.service.js';
@@ -42,6 +43,25 @@ export class UsersService {
     return pageOf(rows, page.limit, userView);
   }
 
+  /**
+   * Changes what the input names. A user who is disabled, or whose role or password changes, is signed out everywhere.
+   * @throws ApexError 404 for a user of another customer as well
+   */
+  async update(caller: CallerContext, customerId: string, userId: string, { role, disabled, password, reason }: UpdateUserInput): Promise<UserView> {
+    const passwordHash = password === undefined ? undefined : await this.passwords.hash(password);
+    return this.dataSource.transaction(async (manager) => {
+      const row = await manager.findOne(UserEntity, { where: { id: userId, customerId }, lock: { mode: 'pessimistic_write' } });
+      if (!row) throw notFound('user');
+      const disabledAt = (disabled ?? row.disabledAt !== null) ? (row.disabledAt ?? new Date()) : null;
+      const changed = { role: role ?? row.role, disabledAt };
+      await manager.update(UserEntity, { id: userId }, { ...changed, ...(passwordHash === undefined ? {} : { passwordHash }) });
+      const ended = disabledAt !== null || passwordHash !== undefined || changed.role !== row.role ? await manager.delete(SessionEntity, { userId }) : null;
+      const after = { role: changed.role, disabled: disabledAt !== null, sessionsEnded: ended?.affected ?? 0, ...(passwordHash === undefined ? {} : { password: 'changed' }) };
+      await this.audit.record({ actor: actorOf(caller), action: 'user.update', target: userTarget(row), before: { role: row.role, disabled: row.disabledAt !== null }, after, reason }, manager);
+      return userView({ ...row, ...changed });
+    });
+  }
+
   private async insert(caller: CallerContext, customerId: string | null, role: UserEntity['role'], input: Omit<CreateUserInput, 'role'>): Promise<UserView> {
     const { email, name } = input;
     const passwordHash = input.password === undefined ? null : await this.passwords.hash(input.password);
@@ -55,13 +75,16 @@ export class UsersService {
         throw error;
       }
       await this.audit.record(
-        { actor: actorOf(caller), action: 'user.create', target: `${customerId === null ? 'platform' : `customer:${customerId}`}/user:${id}`, after: { email, name, role }, reason: input.reason },
+        { actor: actorOf(caller), action: 'user.create', target: userTarget({ id, customerId }), after: { email, name, role }, reason: input.reason },
         manager,
       );
       return userView(await manager.findOneByOrFail(UserEntity, { id }));
     });
   }
 }
+
+/** How the audit log names a user. */
+export const userTarget = ({ id, customerId }: { readonly id: string; readonly customerId: string | null }): string => `${customerId === null ? 'platform' : `customer:${customerId}`}/user:${id}`;
 
 export const userView = (row: UserEntity): UserView => ({
   id: row.id,

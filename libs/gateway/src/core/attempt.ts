@@ -16,6 +16,9 @@ export const NOT_SENT = 'not_sent';
 /** An answer without usage is counted from these bytes; beyond this many they are let go and the count stays unknown. */
 const MAX_KEPT_STREAM_BYTES = 1024 * 1024;
 
+/** A timer may ring this much before the clock says so. */
+const TIMER_SLACK_MS = 20;
+
 export interface AttemptResult {
   readonly outcome: AttemptOutcome;
   readonly answer: Answer;
@@ -135,7 +138,10 @@ export class Attempt implements UpstreamEvents {
     if (this.settled) return;
     const { name } = this.candidate.target.provider;
     const { abortCause } = this;
-    this.fail(abortCause === null ? brokenOff(failure, name) : abortCause(name));
+    const failing = abortCause === null ? brokenOff(failure, name) : abortCause(name);
+    // A caller's own haste says nothing against the provider: it must not close it to other customers.
+    const hasty = this.request.ownDeadline && this.deps.now() >= this.request.deadlineAt - TIMER_SLACK_MS;
+    this.fail(hasty ? { ...failing, verdict: UNKNOWN } : failing);
   }
 
   /** Ends a call whose answer cannot be used. */
@@ -224,7 +230,9 @@ export class Attempt implements UpstreamEvents {
     if (status < 400) return this.fail({ status: 'failed', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(target.provider.name), retry: null });
     // A platform key that is refused is our secret and our fault: neither its trace nor a 401 may reach the client.
     if ((status === 401 || status === 403) && credential.owner === 'platform') {
-      return this.fail({ status: 'failed', code: 'upstream_auth_failed', refusal: refusals.upstreamRejectedPlatformKey(target.provider.name), retry: null });
+      // A 403 is about what was asked for: asked often enough by one customer, it must not close the provider to the others.
+      const verdict = status === 403 ? UNKNOWN : FAILED;
+      return this.fail({ status: 'failed', code: 'upstream_auth_failed', refusal: refusals.upstreamRejectedPlatformKey(target.provider.name), retry: null, verdict, elsewhere: true });
     }
     const verdict = verdictOf(status, retryAfterMs);
     const code = `upstream_${status}`;
@@ -253,22 +261,22 @@ export class Attempt implements UpstreamEvents {
     this.tell({ ...this.base(), status: 'interrupted', httpStatus: this.status, errorCode, usage: null, usageSource: 'unknown' }, answer, null, HEALTHY);
   }
 
-  private fail({ status, code, refusal, retry, verdict = FAILED }: Failing): void {
+  private fail({ status, code, refusal, retry, verdict = FAILED, elsewhere = false }: Failing): void {
     const retryAfter = this.headers['retry-after'];
     const answer: Answer = this.streaming ? { kind: 'stream_error', refusal } : { kind: 'refusal', refusal, retryAfter: typeof retryAfter === 'string' ? retryAfter : null };
-    this.finish({ status, httpStatus: this.status === 0 ? null : this.status, code, answer, retry, verdict });
+    this.finish({ status, httpStatus: this.status === 0 ? null : this.status, code, answer, retry, verdict, elsewhere });
   }
 
-  private finish(end: { status: 'failed' | 'interrupted' | 'aborted'; httpStatus: number | null; code: string; answer: Answer; retry: AttemptEnd | null; verdict: TargetVerdict }): void {
+  private finish(end: { status: 'failed' | 'interrupted' | 'aborted'; httpStatus: number | null; code: string; answer: Answer; retry: AttemptEnd | null; verdict: TargetVerdict; elsewhere?: boolean }): void {
     this.settled = true;
     const usageSource = end.status === 'failed' ? 'none' : 'unknown';
-    this.tell({ ...this.base(), status: end.status, httpStatus: end.httpStatus, errorCode: end.code, usage: null, usageSource }, end.answer, end.retry, end.verdict);
+    this.tell({ ...this.base(), status: end.status, httpStatus: end.httpStatus, errorCode: end.code, usage: null, usageSource }, end.answer, end.retry, end.verdict, end.elsewhere);
   }
 
-  private tell(outcome: AttemptOutcome, answer: Answer, retry: AttemptEnd | null, verdict: TargetVerdict): void {
+  private tell(outcome: AttemptOutcome, answer: Answer, retry: AttemptEnd | null, verdict: TargetVerdict, better = false): void {
     const open = !this.streaming && answer.kind !== 'nobody';
     // A model that one provider does not have another may have, which says nothing against the first.
-    const elsewhere = open && (verdict.kind === 'failed' || verdict.kind === 'saturated' || outcome.httpStatus === 404);
+    const elsewhere = open && (verdict.kind === 'failed' || verdict.kind === 'saturated' || outcome.httpStatus === 404 || better);
     this.owner.onSettled(this, { outcome, answer, retry: open ? retry : null, elsewhere, verdict });
   }
 

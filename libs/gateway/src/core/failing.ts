@@ -14,9 +14,12 @@ export interface Failing {
   readonly retry: AttemptEnd | null;
   /** `failed` unless said otherwise. */
   readonly verdict?: TargetVerdict;
+  /** Another target may do better, though nothing is said against this one. */
+  readonly elsewhere?: boolean;
 }
 
-export const tooLarge = (provider: string): Failing => ({ status: 'interrupted', code: 'upstream_response_too_large', refusal: refusals.upstreamTooLarge(provider), retry: null });
+/** What was asked for makes an answer large: one customer who asks for much must not close the provider to the others. */
+export const tooLarge = (provider: string): Failing => ({ status: 'interrupted', code: 'upstream_response_too_large', refusal: refusals.upstreamTooLarge(provider), retry: null, verdict: { kind: 'unknown' } });
 
 export const malformed = (provider: string): Failing => ({ status: 'interrupted', code: 'upstream_malformed_response', refusal: refusals.upstreamMalformed(provider), retry: null });
 

@@ -47,6 +47,8 @@ export interface Admitted extends Authenticated {
   readonly hedgeAfterMs: number | null;
   /** Unix ms after which nobody waits any more. */
   readonly deadlineAt: number;
+  /** The caller has set it, and sooner than the operator would have. */
+  readonly ownDeadline: boolean;
 }
 
 /** A place that can answer this request, with the key to it and the way to speak to it. */

@@ -1,4 +1,4 @@
-import { type Socket, connect as connectTcp, isIP } from 'node:net';
+import { type LookupFunction, type Socket, connect as connectTcp, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Connection } from './connection.js';
 
@@ -39,10 +39,11 @@ export interface SessionStore {
 }
 
 /** Opens the connection's socket: names are looked up and addresses tried as `net.connect` does, certificates checked as `tls.connect` does. */
-export function openSocket(connection: Connection, address: OriginAddress, sessions: SessionStore, ca: TrustedCertificates | undefined): Socket {
+export function openSocket(connection: Connection, address: OriginAddress, sessions: SessionStore, ca: TrustedCertificates | undefined, lookup: LookupFunction | undefined): Socket {
   const options = {
     host: address.hostname,
     port: address.port,
+    ...(lookup === undefined ? {} : { lookup }),
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,

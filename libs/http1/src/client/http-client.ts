@@ -1,3 +1,4 @@
+import { type LookupFunction } from 'node:net';
 import { type OutgoingRequest, commonHead, formatHead } from '../core/outgoing-head.js';
 import { Alarm } from './alarm.js';
 import { Call, type CallControl, type CallEvents } from './call.js';
@@ -18,6 +19,8 @@ export interface HttpClientOptions {
   readonly keepAliveMs?: number;
   /** Trusted in place of the certificates that Node trusts (which NODE_EXTRA_CA_CERTS adds to). */
   readonly ca?: TrustedCertificates;
+  /** Looks names up in place of the system's resolver: the place for a check of where they lead. */
+  readonly lookup?: LookupFunction;
   /** Told what an event's receiver threw. The call it threw in has ended with `protocol`. Default: thrown on, as an uncaught exception. */
   readonly onDefect?: (error: unknown) => void;
 }
@@ -93,7 +96,7 @@ export class HttpClient {
       this.poolOptions,
       (connection: Connection) => {
         this.pools.set(origin, pool);
-        const socket = openSocket(connection, address, sessions, this.options.ca);
+        const socket = openSocket(connection, address, sessions, this.options.ca, this.options.lookup);
         this.openSockets++;
         socket.once('close', () => {
           this.openSockets--;

@@ -1,3 +1,4 @@
+import { guardedLookup } from '@apex/host';
 import { createRequire } from 'node:module';
 import type * as Undici from 'undici';
 import { type Agent, type Dispatcher, type EnvHttpProxyAgent } from 'undici';
@@ -21,7 +22,7 @@ export class UndiciClient {
   constructor(private readonly options: { readonly connections: number; readonly connectTimeoutMs: number; readonly proxies: ProxySettings | null }) {
     const { proxies } = options;
     const { Agent, EnvHttpProxyAgent } = loadUndici();
-    const settings = { connections: options.connections, pipelining: 1, allowH2: false, connect: { timeout: options.connectTimeoutMs } };
+    const settings = { connections: options.connections, pipelining: 1, allowH2: false, connect: { timeout: options.connectTimeoutMs, lookup: guardedLookup('operator') } };
     // An empty string, as undici would look into the environment for what is not given.
     this.agent = proxies === null ? new Agent(settings) : new EnvHttpProxyAgent({ ...settings, httpProxy: proxies.http ?? '', httpsProxy: proxies.https ?? '', noProxy: proxies.except });
   }

@@ -1,3 +1,4 @@
+import { guardedLookup } from '@apex/host';
 import { HttpClient } from '@apex/http1';
 import { Logger } from '@nestjs/common';
 import { type ProxySettings, needsProxy } from '../core/upstream-proxies.js';
@@ -35,6 +36,8 @@ export class UpstreamClient {
     this.http = new HttpClient({
       connections: options.connections,
       connectTimeoutMs: options.connectTimeoutMs,
+      // A name may come to lead where no operator would send it: to the addresses of the link.
+      lookup: guardedLookup('operator'),
       onDefect: (error) => this.log.error('What receives an answer has failed.', error instanceof Error ? error.stack : String(error)),
     });
   }

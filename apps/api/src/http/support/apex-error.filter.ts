@@ -1,6 +1,7 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { type Request, type Response } from 'express';
 import { errorBody, toApexError } from './error-body.js';
+import { discardRest } from './json-body.js';
 
 /** The one place where errors become answers. Bind it globally: `app.useGlobalFilters(new ApexErrorFilter())`. */
 @Catch()
@@ -21,6 +22,8 @@ export class ApexErrorFilter implements ExceptionFilter {
       response.destroy();
       return;
     }
+    // Refused before its body was read: what still comes of it is not worth a connection.
+    if (!request.complete) discardRest(request);
     if (error.httpStatus === 401) response.setHeader('www-authenticate', 'Bearer');
     const retryAfter = error.options.details?.retryAfterSeconds;
     if (typeof retryAfter === 'number') response.setHeader('retry-after', String(Math.ceil(retryAfter)));

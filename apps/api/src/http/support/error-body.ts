@@ -4,14 +4,9 @@ import { z } from 'zod';
 import { invalidInput } from './invalid-input.js';
 
 /** The control plane's error shape. */
-export const errorBodySchema = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string(),
-    param: z.string().optional(),
-    details: z.record(z.string(), z.unknown()).optional(),
-  }),
-});
+interface ErrorBody {
+  readonly error: { readonly code: string; readonly message: string; readonly param?: string; readonly details?: Readonly<Record<string, unknown>> };
+}
 
 const CODE_OF_STATUS: Readonly<Record<number, string>> = {
   400: 'invalid_request',
@@ -31,6 +26,9 @@ const CODE_OF_STATUS: Readonly<Record<number, string>> = {
 /** SQLSTATE classes and socket errors that mean "the store is away", not "our query is wrong". */
 const STORE_AWAY = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|57P0[1-5]|08\w{3}|53300)$/;
 
+/** query_canceled: a statement met its time limit. */
+const TOO_SLOW = '57014';
+
 /** character_not_in_repertoire, untranslatable_character: a NUL or a lone surrogate that came in a caller's text. */
 const UNSTORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
 
@@ -43,12 +41,13 @@ export function toApexError(thrown: unknown): ApexError {
   if (thrown instanceof z.ZodError) return invalidInput(thrown);
   if (thrown instanceof HttpException) return fromHttpException(thrown);
   if (UNSTORABLE.has(sqlStateOf(thrown))) return invalid('The request holds text that cannot be stored (a NUL or half a character).');
+  if (sqlStateOf(thrown) === TOO_SLOW) return new ApexError('store_too_slow', 503, 'This took the database too long. Ask for less, or try again.', { severity: 'operational', cause: thrown });
   if (storeIsAway(thrown)) return new ApexError('store_unavailable', 503, 'A store is away. Try again shortly.', { severity: 'operational', cause: thrown });
   return new ApexError('internal_error', 500, 'Something went wrong on our side.', { cause: thrown });
 }
 
 /** An `ApexError` as the response's body. */
-export function errorBody(error: ApexError): z.infer<typeof errorBodySchema> {
+export function errorBody(error: ApexError): ErrorBody {
   const { param, details } = error.options;
   return { error: { code: error.code, message: error.message, ...(param ? { param } : {}), ...(details ? { details } : {}) } };
 }
@@ -62,6 +61,8 @@ function fromHttpException(thrown: HttpException): ApexError {
   const parser = (thrown.cause as { type?: unknown } | undefined)?.type;
   // The parser's own message quotes the body.
   if (parser === 'entity.parse.failed') return new ApexError('malformed_json', 400, 'The body is not valid JSON.');
+  // The router's own message quotes the address with its query, where keys are sometimes put.
+  if (status === 404) return new ApexError('not_found', 404, 'There is nothing at this address.');
   if (status === 413) return new ApexError('body_too_large', 413, 'The body is too large.');
   return new ApexError(CODE_OF_STATUS[status] ?? `http_${status}`, status, thrown.message);
 }

@@ -35,6 +35,8 @@ class KitController {
   one(@ZodParam('id', customerIdSchema) id: string): string {
     if (id === 'known') throw conflict('customer_exists', 'There is one.');
     if (id === 'broken') throw new Error('the password is hunter2');
+    if (id === 'timeout') throw Object.assign(new Error('canceling statement due to statement timeout'), { driverError: { code: '57014' } });
+    if (id === 'silent') throw Object.assign(new Error('no answer'), { driverError: Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }) });
     if (id === 'away') throw Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' });
     if (id === 'nul') throw Object.assign(new Error('invalid byte sequence'), { driverError: { code: '22021' } });
     if (id === 'slow') throw new ApexError('login_throttled', 429, 'Later.', { details: { retryAfterSeconds: 1.2 } });
@@ -151,6 +153,8 @@ describe('the HTTP kit', () => {
     expect(away).toMatchObject({ status: 503, body: { error: { code: 'store_unavailable' } } });
     expect(JSON.stringify(away.body)).not.toContain('10.0.0.1');
     expect(errors).toHaveBeenCalledTimes(2);
+    expect(await send('/customers/timeout')).toMatchObject({ status: 503, body: { error: { code: 'store_too_slow' } } });
+    expect(await send('/customers/silent')).toMatchObject({ status: 503, body: { error: { code: 'store_unavailable' } } });
   });
 
   it('lets in only whom a route names', async () => {

@@ -3,7 +3,7 @@ import { type z } from 'zod';
 import { invalidInput } from './invalid-input.js';
 
 /** Validates one argument of a route and hands on what the schema makes of it. */
-export class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {
+class ZodPipe<S extends z.ZodType> implements PipeTransform<unknown, z.output<S>> {
   constructor(
     private readonly schema: S,
     private readonly name?: string,

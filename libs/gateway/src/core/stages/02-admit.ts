@@ -51,7 +51,9 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
     json = parseObject(body);
     if (json === null) return deny(refusals.malformedJson(), call);
   }
-  return { ok: true, request: { ...request, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, deadlineAt: request.receivedAt + timeoutMs(request, deps.requestTimeoutMs) } };
+  const patienceMs = timeoutMs(request, deps.requestTimeoutMs);
+  const deadline = { deadlineAt: request.receivedAt + patienceMs, ownDeadline: patienceMs < deps.requestTimeoutMs };
+  return { ok: true, request: { ...request, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, ...deadline } };
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;

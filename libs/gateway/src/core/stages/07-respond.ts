@@ -63,10 +63,10 @@ export function sendRefusal(refusal: Refusal, { requestId, surface }: { requestI
 const cohortHeader = ({ cohort, reason }: Cohort): string => (reason === null ? cohort : `${cohort}; reason=${reason}`);
 
 /** Answer headers that pass: what the client's SDK reads. The rest describes the provider's connection or account. */
-const PASSED = ['content-type', 'openai-processing-ms', 'openai-version', 'retry-after', 'retry-after-ms'] as const;
+const PASSED = ['openai-processing-ms', 'openai-version', 'retry-after', 'retry-after-ms'] as const;
 
 function answerHeaders(request: Decided, { candidate, headers: upstream, ignored }: Upstream): string[] {
-  const headers: string[] = [];
+  const headers: string[] = ['content-type', contentType(upstream['content-type'])];
   for (const name of PASSED) {
     const value = upstream[name];
     if (typeof value === 'string') headers.push(name, value);
@@ -83,6 +83,9 @@ function answerHeaders(request: Decided, { candidate, headers: upstream, ignored
   }
   return headers;
 }
+
+/** JSON or events, whatever the provider calls them: an answer that calls itself a page must not become one in a browser. */
+const contentType = (given: string | string[] | undefined): string => (typeof given === 'string' && /^(?:application\/json|text\/event-stream)\s*(?:;|$)/i.test(given) ? given : 'application/json');
 
 const RATE_LIMITS = /^(?:x|anthropic)-ratelimit-/;
 

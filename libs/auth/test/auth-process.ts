@@ -4,17 +4,19 @@ import { Clock, SystemClock } from '@apex/common';
 import { createDataSource } from '@apex/database';
 import { Bus, LocalBus, RedisBus } from '@apex/queue';
 import { DataSource } from 'typeorm';
-import { type AuthConfig } from '../auth.config.js';
-import { AuthModule } from '../auth.module.js';
-import { authEntities } from '../entities/index.js';
-import { KeyDirectory } from '../adapters/key-directory.js';
-import { ApiKeysService } from '../services/api-keys.service.js';
-import { AuditLog } from '../services/audit-log.service.js';
-import { CustomersService } from '../services/customers.service.js';
-import { DemoSeeder } from '../services/demo-seeder.service.js';
-import { ProviderKeysService } from '../services/provider-keys.service.js';
-import { SessionsService } from '../services/sessions.service.js';
-import { UsersService } from '../services/users.service.js';
+import { type AuthConfig } from '../src/auth.config.js';
+import { AuthModule } from '../src/auth.module.js';
+import { authEntities } from '../src/entities/index.js';
+import { KeyDirectory } from '../src/adapters/key-directory.js';
+import { CallerAuthenticator } from '../src/ports/caller-authenticator.js';
+import { ApiKeysService } from '../src/services/api-keys.service.js';
+import { AuditLog } from '../src/services/audit-log.service.js';
+import { CustomersService } from '../src/services/customers.service.js';
+import { DemoSeeder } from '../src/services/demo-seeder.service.js';
+import { OperatorTokensService } from '../src/services/operator-tokens.service.js';
+import { ProviderKeysService } from '../src/services/provider-keys.service.js';
+import { SessionsService } from '../src/services/sessions.service.js';
+import { UsersService } from '../src/services/users.service.js';
 
 export interface AuthProcessOptions {
   readonly url: string;
@@ -22,6 +24,7 @@ export interface AuthProcessOptions {
   /** Without it: the bus of a single process. */
   readonly redisUrl?: string;
   readonly clock?: Clock;
+  readonly statementTimeoutMs?: number;
   readonly config?: Partial<AuthConfig>;
 }
 
@@ -33,8 +36,8 @@ export class AuthProcess {
     readonly dataSource: DataSource,
   ) {}
 
-  static async start({ url, home, redisUrl, clock = new SystemClock(), config }: AuthProcessOptions): Promise<AuthProcess> {
-    const dataSource = await createDataSource({ url, entities: authEntities, migrations: [], poolSize: 4 }).initialize();
+  static async start({ url, home, redisUrl, clock = new SystemClock(), statementTimeoutMs, config }: AuthProcessOptions): Promise<AuthProcess> {
+    const dataSource = await createDataSource({ url, entities: authEntities, migrations: [], poolSize: 4, statementTimeoutMs }).initialize();
     const bus = redisUrl === undefined ? new LocalBus() : new RedisBus(redisUrl, `auth-test:${url.slice(-24)}:`);
     const stores = [
       { provide: DataSource, useValue: dataSource },
@@ -62,6 +65,12 @@ export class AuthProcess {
   }
   get providerKeys(): ProviderKeysService {
     return this.module.get(ProviderKeysService);
+  }
+  get operators(): OperatorTokensService {
+    return this.module.get(OperatorTokensService);
+  }
+  get callers(): CallerAuthenticator {
+    return this.module.get(CallerAuthenticator);
   }
   get users(): UsersService {
     return this.module.get(UsersService);
