@@ -11,7 +11,8 @@ import { failureOf } from './support/failure-of.js';
 const CHAT = '/v1/chat/completions';
 /** In every prompt here: it must not show up in any log. */
 const PROMPT_MARK = 'the-heron-flies-at-noon';
-const FLAGS = ['billing_enabled', 'gateway_enabled', 'usage_limits_enforced', 'validation_workbench'];
+const KILL_SWITCHES = ['kill_compression', 'kill_exact_cache', 'kill_prompt_cache', 'kill_routing', 'kill_semantic_cache'];
+const FLAGS = ['billing_enabled', 'gateway_enabled', ...KILL_SWITCHES, 'usage_limits_enforced', 'validation_workbench'];
 /** A change is in force everywhere within a second. */
 const EFFECTIVE_MS = 1_000;
 
