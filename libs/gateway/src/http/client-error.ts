@@ -8,13 +8,17 @@ import { openAiErrorBody } from '../core/surfaces/openai-errors.js';
  * own listener, nothing is written once an answer to an earlier request has begun on this connection.
  */
 export function onClientError(error: NodeJS.ErrnoException, socket: Duplex & { _httpMessage?: { headersSent: boolean } | null }): void {
-  if (socket.writable && socket._httpMessage?.headersSent !== true) {
-    const refusal = refusalOf(error.code);
-    const body = openAiErrorBody(refusal);
-    socket.write(`HTTP/1.1 ${refusal.httpStatus} ${REASONS[refusal.httpStatus] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`);
-    socket.write(body);
-  }
+  refuseConnection(error.code, socket, socket._httpMessage?.headersSent === true);
   socket.destroy(error);
+}
+
+/** Tells the client what it has done wrong, by node:http's code of it, unless that would stand between an answer's bytes. */
+export function refuseConnection(code: string | undefined, socket: Duplex, answerBegun: boolean): void {
+  if (!socket.writable || answerBegun) return;
+  const refusal = refusalOf(code);
+  const body = openAiErrorBody(refusal);
+  socket.write(`HTTP/1.1 ${refusal.httpStatus} ${REASONS[refusal.httpStatus] ?? ''}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`);
+  socket.write(body);
 }
 
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout', 413: 'Payload Too Large', 431: 'Request Header Fields Too Large' };
