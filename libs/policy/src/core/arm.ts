@@ -1,4 +1,5 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
+import { ReusableHmac } from './reusable-hmac.js';
 import { type Arm } from '@apex/usage';
 
 /** How many values the fraction can take: 2^48, exact in a JS number. */
@@ -9,10 +10,8 @@ const FRACTIONS = 2 ** 48;
  * key and first user message. A hash in either case: nothing that the customer wrote goes into a record.
  */
 export function clusterOf(customerId: string, keyId: string, session: string | null, firstUserMessage: Uint8Array): string {
-  const hash = createHash('sha256');
-  if (session === null) hash.update(`conversation\0${customerId}\0${keyId}\0`).update(firstUserMessage);
-  else hash.update(`session\0${customerId}\0${session}`);
-  return hash.digest('hex').slice(0, 32);
+  const named = session === null ? Buffer.concat([Buffer.from(`conversation\0${customerId}\0${keyId}\0`), firstUserMessage]) : `session\0${customerId}\0${session}`;
+  return hash('sha256', named, 'hex').slice(0, 32);
 }
 
 /**
@@ -21,16 +20,25 @@ export function clusterOf(customerId: string, keyId: string, session: string | n
  * every cluster again.
  */
 export function armOf(secret: Buffer, cluster: string, controlPpm: number): Arm {
-  const fraction = createHmac('sha256', secret).update(cluster).digest().readUIntBE(0, 6);
+  const fraction = hmacOf(secret).digest(cluster).readUIntBE(0, 6);
   // Compared in whole numbers: fraction / 2^48 < ppm / 10^6.
   return BigInt(fraction) * 1_000_000n < BigInt(controlPpm) * BigInt(FRACTIONS) ? 'control' : 'treated';
+}
+
+/** Secrets are few and live for a month: each one's keyed state is made once. */
+const hmacs = new WeakMap<Buffer, ReusableHmac>();
+
+function hmacOf(secret: Buffer): ReusableHmac {
+  let hmac = hmacs.get(secret);
+  if (hmac === undefined) hmacs.set(secret, (hmac = new ReusableHmac(secret)));
+  return hmac;
 }
 
 /** A customer's secret of a period. It follows from the period's root, and telling one tells nothing of the others. */
 export const customerSecret = (root: Buffer, customerId: string): Buffer => createHmac('sha256', root).update(`apex experiment\0${customerId}`).digest();
 
 /** What is published at the period's start. */
-export const secretHash = (secret: Buffer): string => createHash('sha256').update(secret).digest('hex');
+export const secretHash = (secret: Buffer): string => hash('sha256', secret, 'hex');
 
 /** A calendar month in UTC, half-open. */
 export interface Period {

@@ -1,8 +1,10 @@
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { type Mechanism, MECHANISMS } from '@apex/usage';
 import { type DecisionRequest } from '../ports/decision-layer.js';
 import { armOf, clusterOf, customerSecret, periodAt, secretHash } from './arm.js';
 import { DEFAULT_POLICY, policyDocumentSchema, type PolicySnapshot } from './policy-document.js';
+import { ReusableHmac } from './reusable-hmac.js';
 import { decideByRules } from './rule-decision.js';
 
 const text = (value: string): Buffer => Buffer.from(value);
@@ -33,6 +35,17 @@ describe('the arm of a cluster', () => {
     const drawn = (one: Buffer): string => Array.from({ length: 200 }, (_, index) => armOf(one, `${index}`, 500_000)[0]).join('');
     expect(new Set([secret, other, customerSecret(Buffer.alloc(32, 7), 'bcme')].map(drawn)).size).toBe(3);
     expect(secretHash(secret)).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('a reusable HMAC', () => {
+  it('is the one of node:crypto, for any key and message', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 4 }), (key, messages) => {
+        const hmac = new ReusableHmac(Buffer.from(key));
+        for (const message of messages) expect(hmac.digest(message)).toEqual(createHmac('sha256', key).update(message).digest());
+      }),
+    );
   });
 });
 
