@@ -58,7 +58,7 @@ class Policies extends ActivePolicies {
     super();
   }
   of(): PolicySnapshot {
-    return { id: newId(), version: 1, customerId: null, document: DEFAULT_POLICY };
+    return { id: newId(), version: 1, customerId: null, document: { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, exact_cache: { ...DEFAULT_POLICY.mechanisms.exact_cache, enabled: false } } } };
   }
   secretAt(): Buffer | null {
     return this.any ? SECRET : null;
@@ -78,6 +78,7 @@ async function run(name: string, recorder: UsageRecorder, withPolicy = false): P
     recorder,
     prices: new GenaiPriceBook(),
     observer: { begin: () => null, observe: () => undefined },
+    cache: { lookup: () => { throw new Error('the policy of this benchmark has no exact cache'); } },
     idempotency: new MemoryIdempotencyStore(() => Date.now()),
     estimateUsage: () => Promise.resolve(null),
     now: () => Date.now(),

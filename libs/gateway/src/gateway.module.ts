@@ -4,27 +4,42 @@ import { Clock } from '@apex/common';
 import { TrafficRouter } from '@apex/flags';
 import { PriceBook, ProviderRegistry, UpstreamClient } from '@apex/llm';
 import { ActivePolicies, DecisionLayer } from '@apex/policy';
+import { Bus } from '@apex/queue';
 import { UsageRecorder } from '@apex/usage';
 import { CombinedIdempotencyStore } from './adapters/combined-idempotency-store.js';
 import { MemoryIdempotencyStore } from './adapters/memory-idempotency-store.js';
 import { ModelCatalogue } from './adapters/model-catalogue.js';
 import { RedisIdempotencyStore } from './adapters/redis-idempotency-store.js';
+import { openResponseCache, type OpenedResponseCache } from './adapters/open-response-cache.js';
 import { estimateUsage } from './adapters/usage-estimator.js';
+import { ExactCache } from './core/cache/exact-cache.js';
 import { Pipeline } from './core/pipeline.js';
 import { TargetBoard } from './core/resilience/target-board.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { DataPlane } from './http/data-plane.js';
 import { IdempotencyStore } from './ports/idempotency-store.js';
+import { ResponseCache } from './ports/response-cache.js';
 import { RequestObserver } from './ports/request-observer.js';
 
 const SHARED_KEYS = Symbol('SHARED_KEYS');
+const ANSWERS = Symbol('ANSWERS');
+
+/** Runs something later; the result cancels it. */
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
+}
 
 @Injectable()
 class SharedKeysLifecycle implements OnApplicationShutdown {
-  constructor(@Inject(SHARED_KEYS) private readonly shared: RedisIdempotencyStore | null) {}
+  constructor(
+    @Inject(SHARED_KEYS) private readonly shared: RedisIdempotencyStore | null,
+    @Inject(ANSWERS) private readonly answers: OpenedResponseCache,
+  ) {}
 
   async onApplicationShutdown(): Promise<void> {
     await this.shared?.close();
+    await this.answers.close();
   }
 }
 
@@ -51,10 +66,24 @@ export class GatewayModule {
             return shared === null ? local : new CombinedIdempotencyStore(local, shared);
           },
         },
+        {
+          provide: ANSWERS,
+          inject: [ContentSealer, Bus, Clock],
+          useFactory: (sealer: ContentSealer, bus: Bus, clock: Clock) => openResponseCache({ redisUrl, box: sealer.boxFor('cached answers'), bus, now: () => clock.now() }),
+        },
+        { provide: ResponseCache, inject: [ANSWERS], useFactory: ({ cache }: OpenedResponseCache) => cache },
+        {
+          provide: ExactCache,
+          inject: [ResponseCache, Clock],
+          useFactory: (cache: ResponseCache, clock: Clock) => {
+            const log = new Logger('ExactCache');
+            return new ExactCache({ cache, now: () => clock.now(), after, defer: (run) => void setImmediate(run), onDefect: (error) => log.error(error) });
+          },
+        },
         { provide: TargetBoard, useFactory: () => new TargetBoard() },
         {
           provide: Pipeline,
-          inject: [KeyStore, ProviderRegistry, TrafficRouter, ActivePolicies, DecisionLayer, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, TargetBoard, Clock],
+          inject: [KeyStore, ProviderRegistry, TrafficRouter, ActivePolicies, DecisionLayer, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, ExactCache, TargetBoard, Clock],
           useFactory: (
             keys: KeyStore,
             providers: ProviderRegistry,
@@ -66,6 +95,7 @@ export class GatewayModule {
             prices: PriceBook,
             observer: RequestObserver,
             idempotency: IdempotencyStore,
+            cache: ExactCache,
             board: TargetBoard,
             clock: Clock,
           ) => {
@@ -82,13 +112,11 @@ export class GatewayModule {
               prices,
               observer,
               idempotency,
+              cache,
               estimateUsage,
               now: () => clock.now(),
               random: Math.random,
-              after: (ms, run) => {
-                const timer = setTimeout(run, ms);
-                return () => clearTimeout(timer);
-              },
+              after,
               limits: {
                 maxAttempts: config.APEX_MAX_ATTEMPTS,
                 firstByteTimeoutMs: config.APEX_FIRST_BYTE_TIMEOUT_MS,
@@ -113,7 +141,7 @@ export class GatewayModule {
             new DataPlane({ pipeline, keys, models, observer, clock, maxBodyBytes: config.APEX_MAX_BODY_BYTES, fastLane: config.APEX_FAST_LANE }),
         },
       ],
-      exports: [DataPlane, Pipeline, TargetBoard],
+      exports: [DataPlane, Pipeline, ExactCache, ResponseCache, TargetBoard],
     };
   }
 }

@@ -14,11 +14,18 @@ const BATCH = 500;
 export class Sealer {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Seals all that waits, of all customers or of one. @returns how many links were added */
-  async seal(customerId: string | null = null): Promise<number> {
+  /**
+   * Seals what waits, of all customers or of one: all of it, or until `goesOn` says no after a transaction.
+   * @returns how many links were added
+   */
+  async seal(customerId: string | null = null, goesOn: () => boolean = () => true): Promise<number> {
     let sealed = 0;
     for (const customer of customerId === null ? await this.customersWaiting() : [customerId]) {
-      for (let links = BATCH; links === BATCH; sealed += links) links = await this.dataSource.transaction((manager) => this.sealBatch(manager, customer));
+      for (let links = BATCH; links === BATCH; ) {
+        links = await this.dataSource.transaction((manager) => this.sealBatch(manager, customer));
+        sealed += links;
+        if (!goesOn()) return sealed;
+      }
     }
     return sealed;
   }

@@ -1,15 +1,22 @@
+import { performance } from 'node:perf_hooks';
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type Sealer } from './sealer.service.js';
 
 const EVERY_MS = 1_000;
+/** A process whose event loop is busier than this has requests to serve: it seals one batch a second, and the rest when it has time. */
+const BUSY = 0.5;
 
-/** Runs the sealer once a second for as long as the application does. Every process may: chains are extended under locks. */
+/**
+ * Runs the sealer once a second for as long as the application does. Every process may: chains are extended under locks.
+ * It yields to traffic: a receipt counts from the moment it is recorded, and its seal is needed for the statement only.
+ */
 export class Sealing implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly log = new Logger('Sealing');
   private timer: NodeJS.Timeout | null = null;
   private round: Promise<void> = Promise.resolve();
   private stopped = false;
   private failing = false;
+  private measured = performance.eventLoopUtilization();
 
   constructor(private readonly sealer: Sealer) {}
 
@@ -33,7 +40,9 @@ export class Sealing implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async run(): Promise<void> {
     try {
-      await this.sealer.seal();
+      const from = performance.eventLoopUtilization(this.measured);
+      this.measured = performance.eventLoopUtilization();
+      await this.sealer.seal(null, () => from.utilization < BUSY && !this.stopped);
       this.failing = false;
     } catch (error) {
       if (!this.failing && !this.stopped) this.log.warn(`receipts cannot be sealed and wait: ${error instanceof Error ? error.message : String(error)}`);

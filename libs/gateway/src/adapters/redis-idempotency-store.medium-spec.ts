@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { ContentBox } from '@apex/auth';
 import { createRedis } from '@apex/queue';
-import { until } from '../../../../test/support/program.js';
+import { until } from '../../../../test/support/eventually.js';
 import { startOwnRedis, testRedisUrl } from '../../../../test/support/redis.js';
 import { type KeptAnswer } from '../core/idempotency/kept-answer.js';
 import { type KeyUse } from '../core/idempotency/key-use.js';

@@ -3,7 +3,7 @@ import { type Uuid } from '@apex/common';
 import { type UpstreamControl, type UpstreamEvents, type UpstreamFailure, type UpstreamRequest, GenaiPriceBook, ProviderRegistry, llmConfig, llmEnvSchema } from '@apex/llm';
 import { ActivePolicies, RuleDecisionLayer } from '@apex/policy';
 import { type RequestTrace } from '@apex/telemetry';
-import { type AttemptRow, type OpenEntry, type Surface, type UsageRecordRow, UsageRecorder } from '@apex/usage';
+import { type AttemptRow, type OpenEntry, type Receipt, type Surface, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { type BodyOutcome, type BodyReader } from '../ports/body-reader.js';
 import { IdempotencyStore } from '../ports/idempotency-store.js';
 import { type Reply } from '../ports/reply.js';
@@ -16,7 +16,7 @@ export type Log = string[];
 
 export class FakeRecorder extends UsageRecorder {
   readonly opened: OpenEntry[] = [];
-  readonly closed: { record: UsageRecordRow; attempts: readonly AttemptRow[] }[] = [];
+  readonly closed: { record: UsageRecordRow; attempts: readonly AttemptRow[]; receipt: Receipt | null }[] = [];
   failing: 'open' | 'close' | null = null;
 
   constructor(private readonly log: Log) {
@@ -31,8 +31,8 @@ export class FakeRecorder extends UsageRecorder {
     });
   }
 
-  close(record: UsageRecordRow, attempts: readonly AttemptRow[], done: (error?: Error) => void): void {
-    this.closed.push({ record, attempts });
+  close(record: UsageRecordRow, attempts: readonly AttemptRow[], done: (error?: Error) => void, receipt: Receipt | null = null): void {
+    this.closed.push({ record, attempts, receipt });
     queueMicrotask(() => {
       this.log.push('journal close');
       done(this.failing === 'close' ? new Error('disk full') : undefined);
@@ -229,6 +229,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       prices: new GenaiPriceBook(),
       observer: { begin: () => null, observe: () => undefined },
       idempotency: new NoKeyExpected(),
+      cache: { lookup: () => { throw new Error('nothing may be cached here'); } },
       estimateUsage: () => Promise.resolve(null),
       now: () => world.now,
       random: () => 0.5,

@@ -4,6 +4,9 @@ import { type BodyReader } from '../ports/body-reader.js';
 import { type Claim, type IdempotencyStore } from '../ports/idempotency-store.js';
 import { type Reply } from '../ports/reply.js';
 import { type RequestObserver } from '../ports/request-observer.js';
+import { AnswerTape } from './cache/answer-tape.js';
+import { type CachedAnswer } from './cache/cached-answer.js';
+import { type CacheAsk, type ExactCache, type Flight } from './cache/exact-cache.js';
 import { isComplete } from './idempotency/kept-answer.js';
 import { type KeyUse, keyUse } from './idempotency/key-use.js';
 import { OnceReply } from './idempotency/once-reply.js';
@@ -13,21 +16,29 @@ import { authenticate } from './stages/01-authenticate.js';
 import { admit } from './stages/02-admit.js';
 import { assignCohort, decide, type DecideDeps } from './stages/03-decide.js';
 import { type ExecuteDeps, Execution } from './stages/04-execute.js';
-import { attribute, attributeDenied } from './stages/05-attribute.js';
+import { attribute, attributeDenied, attributeHit } from './stages/05-attribute.js';
 import { record } from './stages/06-record.js';
-import { replay, respond, sendRefusal, startStream } from './stages/07-respond.js';
+import { replay, respond, respondFromCache, sendRefusal, startStream } from './stages/07-respond.js';
+import { cacheAskFor } from './stages/lookup.js';
 import { type Call, type Refusal } from './call.js';
-import { type Admitted, type Authenticated, type Cohort, type Received } from './types.js';
+import { type Admitted, type Authenticated, type Cohort, type Decided, type Received } from './types.js';
 
 export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream' | 'hedges'>, DecideDeps {
   readonly keys: KeyStore;
   readonly providers: ProviderRegistry;
   readonly observer: RequestObserver;
   readonly idempotency: IdempotencyStore;
+  readonly cache: Pick<ExactCache, 'lookup'>;
   readonly requestTimeoutMs: number;
   readonly maxInFlight: number;
   /** Told of an error that should not be possible, and in which request. */
   readonly onDefect: (error: unknown, request: Received) => void;
+}
+
+/** What a request has to do with others that wait for the same answer. */
+interface Sharing {
+  readonly tape: AnswerTape;
+  readonly flight: Flight;
 }
 
 /** One request's journey, stage by stage. The only file that knows all stages. */
@@ -130,13 +141,61 @@ export class Pipeline {
   /** @param once the reply as well, where the request holds a key */
   private run(request: Admitted, reply: Reply, once: OnceReply | null): void {
     const decided = decide(request, this.deps);
-    new Execution(decided, reply, this.executeDeps, (executed, answer) => {
-      const attributed = attribute(executed, this.deps.prices);
-      record(attributed, this.deps.recorder, this.deps.observer, (error) => {
-        if (error !== undefined || !isComplete(answer)) once?.release();
-        this.leave(decided, decided, reply, () => respond(decided, answer, attributed, error === undefined, reply));
+    const ask = cacheAskFor(decided);
+    if (ask === null) this.execute(decided, reply, once, null);
+    else this.lookUp(decided, ask, reply, once);
+  }
+
+  /** Asks the exact cache, and waits with others for one answer where they ask for the same. */
+  private lookUp(decided: Decided, ask: CacheAsk, reply: Reply, once: OnceReply | null): void {
+    const tape = new AnswerTape(reply);
+    let found = false;
+    const stopWaiting = this.deps.cache.lookup(ask, (outcome) => {
+      found = true;
+      this.guarded(decided, reply, () => {
+        switch (outcome.kind) {
+          case 'hit':
+            return this.giveAgain(decided, outcome.answer, reply);
+          case 'miss':
+            return this.execute(decided, reply, once, { tape, flight: outcome.flight });
+          case 'late':
+            once?.release();
+            return this.deny(decided, refusals.deadlinePassed(), decided.call, reply);
+        }
       });
-    }).start();
+    });
+    if (found) return;
+    tape.onGone(() => {
+      if (found) return;
+      stopWaiting();
+      once?.release();
+      this.deny(decided, refusals.clientGone(), decided.call, reply);
+    });
+  }
+
+  private giveAgain(decided: Decided, cached: CachedAnswer, reply: Reply): void {
+    const attributed = attributeHit(decided, cached, this.deps.now(), this.deps.prices);
+    record(attributed, this.deps.recorder, this.deps.observer, (error) => {
+      this.leave(decided, decided, reply, () => respondFromCache(decided, cached, attributed, error === undefined, reply));
+    });
+  }
+
+  /** @param sharing where others may wait for this request's answer */
+  private execute(decided: Decided, reply: Reply, once: OnceReply | null, sharing: Sharing | null): void {
+    const client = sharing?.tape ?? reply;
+    try {
+      new Execution(decided, client, this.executeDeps, (executed, answer) => {
+        const attributed = attribute(executed, this.deps.prices);
+        record(attributed, this.deps.recorder, this.deps.observer, (error) => {
+          if (error !== undefined || !isComplete(answer)) once?.release();
+          this.leave(decided, decided, client, () => respond(decided, answer, attributed, error === undefined, client));
+          sharing?.tape.settle(sharing.flight, executed, answer, error === undefined);
+        });
+      }).start();
+    } catch (error) {
+      sharing?.flight.end(null);
+      throw error;
+    }
   }
 
   private deny(request: Authenticated, refusal: Refusal, call: Call | null, reply: Reply): void {

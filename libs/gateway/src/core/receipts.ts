@@ -6,6 +6,24 @@ import { type Decided, type Plan } from './types.js';
 /** Bytes of JSON per token, for the size of a prompt that no provider has counted: a covariate, never a bill. */
 const BYTES_PER_TOKEN = 4;
 
+/** Providers that cache nothing unless they are asked to. */
+const CACHES_ON_REQUEST = new Set(['anthropic']);
+/** From here on, and in steps of so many, prompts are cached: https://platform.openai.com/docs/guides/prompt-caching */
+const MIN_CACHED_TOKENS = 1_024;
+const CACHED_STEP = 128;
+
+/**
+ * What the same request would have used had the provider been asked once more: with every discount of its own prompt cache
+ * that it could have given, for it had seen the same prompt before. Whether it still remembered cannot be known, so the
+ * customer has the benefit of the doubt.
+ */
+export function usageIfAskedAgain(usage: TokenUsage, provider: string): TokenUsage {
+  const { promptTokens, cachedTokens, cacheWriteTokens } = usage;
+  const asked = cachedTokens + cacheWriteTokens;
+  const byItself = CACHES_ON_REQUEST.has(provider) || promptTokens < MIN_CACHED_TOKENS ? 0 : promptTokens - (promptTokens % CACHED_STEP);
+  return { ...usage, cachedTokens: Math.max(asked, byItself), cacheWriteTokens: 0 };
+}
+
 export interface Served {
   readonly attempts: readonly AttemptRow[];
   /** The answer is whole and good. */

@@ -65,6 +65,7 @@ export const refusals = {
   recordingUnavailable: () => refusal(503, 'server_error', 'recording_unavailable', 'Apex cannot record requests at the moment and so does not serve them.', null, 5),
   internal: () => refusal(500, 'server_error', 'internal_error', 'Apex had an internal error while processing your request.'),
 
+  deadlinePassed: () => refusal(504, 'timeout_error', 'deadline_passed', 'The time that this request was given has passed.'),
   upstreamUnreachable: (provider: string) => refusal(502, 'upstream_error', 'upstream_unreachable', `The provider '${provider}' could not be reached.`),
   upstreamInterrupted: (provider: string) => refusal(502, 'upstream_error', 'upstream_interrupted', `The provider '${provider}' broke off its answer.`),
   upstreamMalformed: (provider: string) => refusal(502, 'upstream_error', 'upstream_malformed_response', `The provider '${provider}' sent an answer that is not valid.`),

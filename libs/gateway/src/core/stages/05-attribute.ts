@@ -1,8 +1,9 @@
 import { assertExact } from '@apex/common';
-import { type PriceBook, type Target } from '@apex/llm';
-import { NO_TOKENS, type AttemptRow, type OpenEntry, type Pricing, type UsageRecordRow, type UsageSource } from '@apex/usage';
+import { type PriceBook } from '@apex/llm';
+import { NO_TOKENS, type Step, type AttemptRow, type OpenEntry, type Pricing, type UsageRecordRow, type UsageSource } from '@apex/usage';
+import { type CachedAnswer } from '../cache/cached-answer.js';
 import { type Call } from '../call.js';
-import { receiptFor, type Served } from '../receipts.js';
+import { receiptFor, type Served, usageIfAskedAgain } from '../receipts.js';
 import { type AttemptOutcome, type Attributed, type Decided, type Denied, type Executed } from '../types.js';
 
 /*
@@ -30,6 +31,16 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
 function servedBy({ attempts, status, httpStatus, target }: Executed, rows: readonly AttemptRow[]): Served {
   const winner = attempts.findLast((attempt) => attempt.status === 'final' && attempt.target === target);
   return { attempts: rows, good: status === 'final' && httpStatus < 300, servedModel: target?.model ?? null, baselineUsage: winner?.usage ?? null, steps: [] };
+}
+
+/** The record of a request that was answered from the exact cache: nothing was called, and nothing paid. */
+export function attributeHit(request: Decided, cached: CachedAnswer, endedAt: number, prices: PriceBook): Attributed {
+  const target = { provider: { name: cached.provider }, model: cached.model };
+  const durationMs = endedAt - request.receivedAt;
+  const record = recordRow(request, [], { target, call: request.call, status: 'final', httpStatus: cached.status, errorCode: null, firstByteMs: durationMs, durationMs });
+  const step: Step = { mechanism: 'exact_cache', usage: cached.usage, rates: null };
+  const served: Served = { attempts: [], good: true, servedModel: cached.model, baselineUsage: usageIfAskedAgain(cached.usage, cached.provider), steps: [step] };
+  return { record, attempts: [], receipt: request.plan === null ? null : receiptFor(request, request.plan, served, prices), trace: request.trace };
 }
 
 /** The record of a request that Apex refused itself. */
@@ -67,7 +78,7 @@ type Known = Pick<Decided, 'requestId' | 'key' | 'labels' | 'surface' | 'path' |
 
 interface Ending {
   /** Whose answer it was; of a request that is under way: the last one that was asked. */
-  readonly target: Target | null;
+  readonly target: { readonly provider: { readonly name: string }; readonly model: string } | null;
   readonly call: Call | null;
   readonly status: UsageRecordRow['status'];
   readonly httpStatus: number | null;

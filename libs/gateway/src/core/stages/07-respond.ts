@@ -2,13 +2,16 @@ import { formatUsd } from '@apex/common';
 import { type Surface } from '@apex/usage';
 import { type Reply } from '../../ports/reply.js';
 import { type Refusal } from '../call.js';
+import { type CachedAnswer } from '../cache/cached-answer.js';
+import { play } from '../cache/play.js';
 import { type KeptAnswer } from '../idempotency/kept-answer.js';
 import { refusals } from '../refusals.js';
 import { surfaces } from '../surfaces/index.js';
 import { type Answer, type Attributed, type Cohort, type Decided, type Upstream } from '../types.js';
 
 /** The answer to a request that is in the books (or could not be put there: `recorded` is false). */
-export function respond(request: Decided, answer: Answer, { record }: Attributed, recorded: boolean, reply: Reply): void {
+export function respond(request: Decided, answer: Answer, attributed: Attributed, recorded: boolean, reply: Reply): void {
+  const { record } = attributed;
   if (reply.gone) return;
   const { requestId, surface } = request;
   switch (answer.kind) {
@@ -22,7 +25,7 @@ export function respond(request: Decided, answer: Answer, { record }: Attributed
       return sendRefusal(answer.refusal, { requestId, surface }, request, reply, answer.retryAfter);
     case 'stream_end': {
       if (!recorded) return reply.end(surfaces[surface].errorEvent(refusals.recordingUnavailable(), requestId));
-      const rest = request.headers['x-apex-trailer'] === 'on' ? [trailer(record), ...answer.rest] : answer.rest;
+      const rest = request.headers['x-apex-trailer'] === 'on' ? [trailer(attributed), ...answer.rest] : answer.rest;
       return reply.end(rest.length === 1 ? rest[0] : Buffer.concat(rest));
     }
     case 'stream_error':
@@ -30,6 +33,18 @@ export function respond(request: Decided, answer: Answer, { record }: Attributed
     case 'nobody':
       return;
   }
+}
+
+/** An answer from the exact cache: whole, or the stream that it was. */
+export function respondFromCache(request: Decided, cached: CachedAnswer, attributed: Attributed, recorded: boolean, reply: Reply): void {
+  if (reply.gone) return;
+  const { requestId, surface } = request;
+  if (!recorded) return sendRefusal(refusals.recordingUnavailable(), { requestId, surface }, request, reply);
+  const headers = cached.contentType === null ? [] : ['content-type', cached.contentType];
+  pushOwn(headers, request, cached.model, 'exact_cache', cached.ignored);
+  headers.push('x-apex-cache-key', cached.hash, 'x-apex-savings-usd', formatUsd(attributed.receipt?.savingPd ?? 0), 'x-tokens-used', '0', 'x-apex-cost-usd', NOTHING_USD);
+  if (cached.streamed) headers.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
+  play(cached, headers, reply, cached.streamed && request.headers['x-apex-trailer'] === 'on' ? trailer(attributed) : null);
 }
 
 /** The head of a stream. What only its end will tell is in the trailer, or in the books. */
@@ -71,9 +86,8 @@ function answerHeaders(request: Decided, { candidate, headers: upstream, ignored
     const value = upstream[name];
     if (typeof value === 'string') headers.push(name, value);
   }
-  headers.push('x-request-id', request.requestId, 'x-apex-cohort', cohortHeader(request), 'x-apex-model', headerText(candidate.target.model), 'x-apex-mechanism', 'none', 'x-apex-savings-usd', NO_SAVINGS);
-  if (request.surface === 'messages') headers.push('request-id', request.requestId);
-  if (ignored.length > 0) headers.push('x-apex-ignored', headerText(ignored.join(',')));
+  pushOwn(headers, request, candidate.target.model, 'none', ignored);
+  headers.push('x-apex-savings-usd', NOTHING_USD);
   // The provider's limits are the caller's business only where the key is the caller's.
   if (candidate.credential.owner === 'customer') {
     for (const name in upstream) {
@@ -87,22 +101,30 @@ function answerHeaders(request: Decided, { candidate, headers: upstream, ignored
 /** JSON or events, whatever the provider calls them: an answer that calls itself a page must not become one in a browser. */
 const contentType = (given: string | string[] | undefined): string => (typeof given === 'string' && /^(?:application\/json|text\/event-stream)\s*(?:;|$)/i.test(given) ? given : 'application/json');
 
+/** What Apex says of every answer. */
+function pushOwn(headers: string[], request: Decided, model: string, mechanism: string, ignored: readonly string[]): void {
+  headers.push('x-request-id', request.requestId, 'x-apex-cohort', cohortHeader(request), 'x-apex-model', headerText(model), 'x-apex-mechanism', mechanism);
+  if (request.plan !== null) headers.push('x-apex-policy', `${request.plan.decision.policyId}; version=${request.plan.decision.policyVersion}`);
+  if (request.surface === 'messages') headers.push('request-id', request.requestId);
+  if (ignored.length > 0) headers.push('x-apex-ignored', headerText(ignored.join(',')));
+}
+
 const RATE_LIMITS = /^(?:x|anthropic)-ratelimit-/;
 
 /** A header holds visible ASCII; a model's name may hold anything, and is then told percent-encoded. */
 const headerText = (text: string): string => (/^[\x20-\x7e]*$/.test(text) ? text : encodeURIComponent(text));
 
-/** Where no mechanism acted, the baseline is the actual cost: the saving is exactly nothing. */
-const NO_SAVINGS = formatUsd(0);
+/** Where no mechanism acted, the baseline is the actual cost: the saving is exactly nothing. And a hit costs nothing. */
+const NOTHING_USD = formatUsd(0);
 
 /** An SSE comment: clients that do not know it must ignore it (WHATWG HTML 9.2.6). */
-const trailer = (record: Attributed['record']): Buffer =>
+const trailer = ({ record, receipt }: Attributed): Buffer =>
   Buffer.from(
     `: apex ${JSON.stringify({
       requestId: record.request_id,
       status: record.status,
       tokensUsed: record.prompt_tokens + record.completion_tokens,
       costUsd: record.pricing === 'unpriced' ? 'unpriced' : formatUsd(record.cost_pd),
-      savingsUsd: NO_SAVINGS,
+      savingsUsd: formatUsd(receipt?.savingPd ?? 0),
     })}\n\n`,
   );

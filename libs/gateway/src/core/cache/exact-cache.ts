@@ -1,0 +1,294 @@
+import { type Surface } from '@apex/usage';
+import { type ResponseCache } from '../../ports/response-cache.js';
+import { type CachedAnswer, type CacheSlot, isFresh } from './cached-answer.js';
+import { type Unfit, unfitness } from './fitness.js';
+import { RecentIds } from './recent-ids.js';
+
+/** The largest answer that is kept, in bytes of its body. */
+export const MAX_CACHED_BYTES = 1024 * 1024;
+
+export interface CacheAsk extends CacheSlot {
+  readonly surface: Surface;
+  readonly requestedModel: string;
+  /** Kept with the answer, to invalidate it by. */
+  readonly tags: readonly string[];
+  /** By the policy that is in force now; it also binds answers that were stored under another. */
+  readonly ttlMs: number;
+  /** Unix ms after which nobody waits any more. */
+  readonly deadlineAt: number;
+}
+
+/** An answer that is in the books and whole, as its client got it. */
+export type Recorded = Pick<CachedAnswer, 'status' | 'contentType' | 'streamed' | 'chunks' | 'ignored' | 'usage' | 'usageSource' | 'provider' | 'model'>;
+
+export type Found =
+  /** `flight`: another request, which this one has waited for, has just been given it. */
+  | { readonly kind: 'hit'; readonly answer: CachedAnswer; readonly from: 'memory' | 'shared' | 'flight' }
+  /** To be executed. Whoever gets this says in any case what became of it: others may wait for it. */
+  | { readonly kind: 'miss'; readonly flight: Flight }
+  /** The deadline has passed while it waited for another's answer. */
+  | { readonly kind: 'late' };
+
+/** A request that is executed, on behalf of those that wait for the same answer too. Only the first word counts. */
+export interface Flight {
+  /** It has ended. Null: with nothing that could be given to others. The answer is looked at later, off the request's path. */
+  end(recorded: Recorded | null): void;
+  /** It was given up before its end, for reasons of its own: whoever waits next takes its place. */
+  abandon(): void;
+}
+
+export interface ExactCacheDeps {
+  readonly cache: ResponseCache;
+  /** Unix ms. */
+  readonly now: () => number;
+  /** Runs something later; the result cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void;
+  /** Runs something once what is due now has been done. */
+  readonly defer: (run: () => void) => void;
+  /** The longest that a request waits for another's answer, in ms; then it goes on by itself. */
+  readonly maxWaitMs?: number;
+  readonly onDefect: (error: unknown) => void;
+}
+
+/** Why an answer was not kept. */
+export type NotKept = Unfit | 'too_large' | 'invalidated';
+
+/** Since the process began. */
+export interface CacheCounts {
+  readonly hits: Readonly<Record<'memory' | 'shared' | 'flight', number>>;
+  readonly misses: number;
+  readonly stored: number;
+  readonly notStored: Readonly<Partial<Record<NotKept, number>>>;
+  /** Requests that wait for another's answer now. */
+  readonly waiting: number;
+}
+
+const DEFAULT_MAX_WAIT_MS = 60_000;
+/** How long requests do not wait for others with the same key once an answer to it could not be kept, in ms. */
+const ALONE_MS = 10_000;
+/** Beyond its deadline nobody believes that a request is still under way. */
+const GRACE_MS = 10_000;
+
+interface Seat {
+  readonly ask: CacheAsk;
+  readonly done: (found: Found) => void;
+  stop: (() => void) | null;
+}
+
+/** One key's requests: at most one of them is executed, the others wait for its answer. */
+class Group {
+  readonly waiting = new Set<Seat>();
+  /** Unix ms after which it is not joined any more. */
+  until = Infinity;
+}
+
+/**
+ * The exact cache on a request's path: looks for an answer, and lets identical requests that come at the same time make
+ * one call between them.
+ *
+ * When the one that is executed ends without an answer for all, it depends on why. Given up (its client left) says nothing
+ * about the answer: the next one takes its place, and the others go on waiting. An answer that must not be kept (an error, a
+ * refusal, a truncated one) would most likely be the same for the next: all go on at once, as they would without a cache,
+ * and for some seconds requests with that key do not wait for each other. One after the other would spare the provider, and
+ * let the last one wait a hundred times as long.
+ */
+export class ExactCache {
+  private readonly groups = new Map<string, Group>();
+  private readonly alone: RecentIds;
+  private readonly maxWaitMs: number;
+  private readonly hits = { memory: 0, shared: 0, flight: 0 };
+  private misses = 0;
+  private stored = 0;
+  private waiting = 0;
+  private readonly notStored: Partial<Record<NotKept, number>> = {};
+
+  constructor(private readonly deps: ExactCacheDeps) {
+    this.maxWaitMs = deps.maxWaitMs ?? DEFAULT_MAX_WAIT_MS;
+    this.alone = new RecentIds(ALONE_MS, 10_000);
+  }
+
+  get counts(): CacheCounts {
+    return { hits: { ...this.hits }, misses: this.misses, stored: this.stored, notStored: { ...this.notStored }, waiting: this.waiting };
+  }
+
+  /**
+   * Calls back exactly once, perhaps before it returns, unless the caller takes the result to say that nobody waits any
+   * more; after the callback that does nothing.
+   */
+  lookup(ask: CacheAsk, done: (found: Found) => void): () => void {
+    const { cache, now } = this.deps;
+    const held = cache.peek(ask);
+    if (held !== null && isFresh(held, ask.ttlMs, now())) {
+      done(this.hit(held, 'memory'));
+      return NOTHING;
+    }
+    const id = `${ask.customerId}:${ask.hash}`;
+    const seat: Seat = { ask, done, stop: null };
+    const known = this.groups.get(id);
+    if (known !== undefined && now() <= known.until && this.mayWait(id)) {
+      this.sit(known, seat);
+      return () => this.leave(known, seat);
+    }
+    const group = new Group();
+    // One that nobody joins is in no list: it ends alone.
+    if (known === undefined || now() > known.until) this.groups.set(id, group);
+    group.waiting.add(seat);
+    this.waiting++;
+    const fetched = cache.fetch(ask);
+    if (fetched === null) this.takeOff(id, group);
+    else
+      void fetched.then((answer) => {
+        if (answer !== null && isFresh(answer, ask.ttlMs, now())) this.land(id, group, answer, 'shared');
+        else this.takeOff(id, group);
+      });
+    return () => this.leave(group, seat);
+  }
+
+  /** Waits for the others' answer, not beyond its own deadline. */
+  private sit(group: Group, seat: Seat): void {
+    const { after, now } = this.deps;
+    const left = seat.ask.deadlineAt - now();
+    group.waiting.add(seat);
+    this.waiting++;
+    seat.stop = after(Math.max(0, Math.min(left, this.maxWaitMs)), () => {
+      seat.stop = null;
+      if (!this.leave(group, seat)) return;
+      this.tell(seat, now() >= seat.ask.deadlineAt ? LATE : this.missAlone(seat.ask));
+    });
+  }
+
+  private leave(group: Group, seat: Seat): boolean {
+    seat.stop?.();
+    seat.stop = null;
+    if (!group.waiting.delete(seat)) return false;
+    this.waiting--;
+    return true;
+  }
+
+  /** The next one is executed; without one there is nothing to wait for. */
+  private takeOff(id: string, group: Group): void {
+    const [seat] = group.waiting;
+    if (seat === undefined) return this.dissolve(id, group);
+    this.leave(group, seat);
+    const { ask } = seat;
+    group.until = ask.deadlineAt + GRACE_MS;
+    const flight = this.flight(ask, {
+      kept: (answer) => this.land(id, group, answer, 'flight'),
+      invalidated: () => this.takeOff(id, group),
+      unfit: () => this.scatter(id, group),
+      abandoned: () => this.takeOff(id, group),
+    });
+    this.tell(seat, this.miss(flight));
+  }
+
+  /** There is an answer for all. */
+  private land(id: string, group: Group, answer: CachedAnswer, from: 'shared' | 'flight'): void {
+    this.dissolve(id, group);
+    for (const seat of [...group.waiting]) if (this.leave(group, seat)) this.tell(seat, isFresh(answer, seat.ask.ttlMs, this.deps.now()) ? this.hit(answer, from) : this.missAlone(seat.ask));
+  }
+
+  /** There is none, and there would be none for the next either. */
+  private scatter(id: string, group: Group): void {
+    this.alone.add(id, this.deps.now());
+    this.dissolve(id, group);
+    for (const seat of [...group.waiting]) if (this.leave(group, seat)) this.tell(seat, this.missAlone(seat.ask));
+  }
+
+  private dissolve(id: string, group: Group): void {
+    if (this.groups.get(id) === group) this.groups.delete(id);
+  }
+
+  private mayWait(id: string): boolean {
+    return !this.alone.has(id, this.deps.now());
+  }
+
+  private missAlone(ask: CacheAsk): Found {
+    return this.miss(this.flight(ask, { kept: NOTHING, invalidated: NOTHING, unfit: NOTHING, abandoned: NOTHING }));
+  }
+
+  private flight(ask: CacheAsk, outcome: { kept: (answer: CachedAnswer) => void; invalidated: () => void; unfit: () => void; abandoned: () => void }): Flight {
+    const { cache, defer } = this.deps;
+    const epoch = cache.epoch(ask.customerId);
+    let over = false;
+    const once = (run: () => void): void => {
+      if (over) return;
+      over = true;
+      run();
+    };
+    return {
+      end: (recorded) =>
+        once(() => {
+          if (recorded === null) return outcome.unfit();
+          defer(() => this.guarded(() => this.judge(ask, epoch, recorded, outcome), outcome.unfit));
+        }),
+      abandon: () => once(outcome.abandoned),
+    };
+  }
+
+  private judge(ask: CacheAsk, epoch: number, recorded: Recorded, { kept, invalidated, unfit }: { kept: (answer: CachedAnswer) => void; invalidated: () => void; unfit: () => void }): void {
+    const { cache, now } = this.deps;
+    const size = recorded.chunks.reduce((bytes, { length }) => bytes + length, 0);
+    const no = (reason: NotKept): void => {
+      this.notStored[reason] = (this.notStored[reason] ?? 0) + 1;
+    };
+    if (size > MAX_CACHED_BYTES) {
+      no('too_large');
+      return unfit();
+    }
+    const body = oneBuffer(recorded.chunks, size);
+    const reason = unfitness(ask.surface, recorded.streamed, body);
+    if (reason !== null) {
+      no(reason);
+      return unfit();
+    }
+    const storedAt = now();
+    let at = 0;
+    const { customerId, hash, requestedModel, tags, ttlMs } = ask;
+    const chunks = recorded.chunks.map(({ length }) => body.subarray(at, (at += length)));
+    const answer: CachedAnswer = { ...recorded, customerId, hash, requestedModel, tags, chunks, storedAt, expiresAt: storedAt + ttlMs, epoch };
+    // Whoever came after an invalidation must not get what was under way before it.
+    if (!cache.isCurrent(answer)) {
+      no('invalidated');
+      // Where nothing new was learnt meanwhile the next one would fare no better.
+      return cache.epoch(customerId) > epoch ? invalidated() : unfit();
+    }
+    cache.store(answer);
+    this.stored++;
+    kept(answer);
+  }
+
+  private hit(answer: CachedAnswer, from: 'memory' | 'shared' | 'flight'): Found {
+    this.hits[from]++;
+    return { kind: 'hit', answer, from };
+  }
+
+  private miss(flight: Flight): Found {
+    this.misses++;
+    return { kind: 'miss', flight };
+  }
+
+  private tell(seat: Seat, found: Found): void {
+    this.guarded(() => seat.done(found), NOTHING);
+  }
+
+  /** What goes wrong for one must not keep the others waiting. */
+  private guarded(run: () => void, otherwise: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.deps.onDefect(error);
+      otherwise();
+    }
+  }
+}
+
+const NOTHING = (): void => undefined;
+const LATE: Found = { kind: 'late' };
+
+/** Copied: a chunk may be a small part of a large buffer, which would stay in memory with it and be counted by nobody. */
+function oneBuffer(chunks: readonly Buffer[], size: number): Buffer {
+  const whole = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(whole, at);
+  return whole;
+}
