@@ -15,7 +15,7 @@ const POLICY = {
   experiment: { controlPpm: 0 },
   mechanisms: {
     exact_cache: { enabled: true, ttlSeconds: 600, sampled: false },
-    prompt_cache: { enabled: false, minRecurrences: 2 },
+    prompt_cache: { enabled: false },
     compression: { enabled: false },
     routing: { enabled: false },
     semantic_cache: { enabled: false },

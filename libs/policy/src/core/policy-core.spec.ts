@@ -105,11 +105,11 @@ describe('the decision by rules', () => {
     cluster: fc.constant('c'),
     arm: fc.constantFrom('treated', 'control'),
   });
-  const policies: fc.Arbitrary<PolicySnapshot> = fc.record({ exact: fc.boolean(), prompt: fc.boolean(), sampled: fc.boolean() }).map(({ exact, prompt, sampled }) => ({
+  const policies: fc.Arbitrary<PolicySnapshot> = fc.record({ exact: fc.boolean(), sampled: fc.boolean() }).map(({ exact, sampled }) => ({
     id: 'p',
     version: 3,
     customerId: null,
-    document: { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, exact_cache: { enabled: exact, ttlSeconds: 60, sampled }, prompt_cache: { enabled: prompt, minRecurrences: 2 } } },
+    document: { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, exact_cache: { enabled: exact, ttlSeconds: 60, sampled } } },
   }));
   const killed = fc.subarray([...MECHANISMS]);
 
@@ -118,9 +118,8 @@ describe('the decision by rules', () => {
       fc.property(requests, policies, killed, (request, policy, off) => {
         const { decision, reasons } = decideByRules(request, policy, (mechanism: Mechanism) => off.includes(mechanism));
         expect(reasons.map(({ mechanism }) => mechanism)).toEqual(MECHANISMS);
-        if (request.arm === 'control') expect([decision.exactCache, decision.promptCache]).toEqual([null, null]);
+        if (request.arm === 'control') expect(decision.exactCache).toBeNull();
         if (off.includes('exact_cache') || !policy.document.mechanisms.exact_cache.enabled || request.cacheHeader === 'off') expect(decision.exactCache).toBeNull();
-        if (off.includes('prompt_cache') || !policy.document.mechanisms.prompt_cache.enabled) expect(decision.promptCache).toBeNull();
         expect({ policyId: decision.policyId, policyVersion: decision.policyVersion, arm: decision.arm }).toEqual({ policyId: 'p', policyVersion: 3, arm: request.arm });
       }),
     );

@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** A part of a million. */
 const ppm = z.int().min(0).max(1_000_000);
 
+/** Cannot be turned on in this release. */
 const off = z.strictObject({ enabled: z.literal(false) });
 
 /**
@@ -22,11 +23,7 @@ export const policyDocumentSchema = z.strictObject({
       /** Whether answers that the model drew at random (temperature above 0 without a seed) may be given again. */
       sampled: z.boolean(),
     }),
-    prompt_cache: z.strictObject({
-      enabled: z.boolean(),
-      /** Prefixes that recurred this often within the provider's time to live are worth a write premium. */
-      minRecurrences: z.int().min(1).max(100),
-    }),
+    prompt_cache: off,
     compression: off,
     routing: off,
     semantic_cache: off,
@@ -35,13 +32,13 @@ export const policyDocumentSchema = z.strictObject({
 
 export type PolicyDocument = z.infer<typeof policyDocumentSchema>;
 
-/** The mechanisms that change no answer, for everybody who has no policy of their own. */
+/** The mechanism that changes no answer, for everybody who has no policy of their own. */
 export const DEFAULT_POLICY: PolicyDocument = {
   schema: 1,
   experiment: { controlPpm: 50_000 },
   mechanisms: {
     exact_cache: { enabled: true, ttlSeconds: 86_400, sampled: false },
-    prompt_cache: { enabled: true, minRecurrences: 2 },
+    prompt_cache: { enabled: false },
     compression: { enabled: false },
     routing: { enabled: false },
     semantic_cache: { enabled: false },

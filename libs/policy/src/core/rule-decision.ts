@@ -18,14 +18,13 @@ export function decideByRules(request: DecisionRequest, policy: PolicySnapshot, 
     if (request.deterministic || mechanisms.exact_cache.sampled) return { mechanism, use: true, reason: 'allowed' };
     return request.cacheHeader === null ? no('sampled') : { mechanism, use: true, reason: 'asked_for' };
   });
-  const uses = (mechanism: Mechanism): boolean => reasons.some((one) => one.mechanism === mechanism && one.use);
+  const usesExactCache = reasons.some(({ mechanism, use }) => mechanism === 'exact_cache' && use);
   return {
     decision: {
       policyId: policy.id,
       policyVersion: policy.version,
       arm: request.arm,
-      exactCache: uses('exact_cache') ? { ttlSeconds: mechanisms.exact_cache.ttlSeconds } : null,
-      promptCache: uses('prompt_cache') ? { minRecurrences: mechanisms.prompt_cache.minRecurrences } : null,
+      exactCache: usesExactCache ? { ttlSeconds: mechanisms.exact_cache.ttlSeconds } : null,
     },
     reasons,
   };

@@ -19,7 +19,6 @@ export interface Decision {
   readonly policyVersion: number;
   readonly arm: Arm;
   readonly exactCache: { readonly ttlSeconds: number } | null;
-  readonly promptCache: { readonly minRecurrences: number } | null;
 }
 
 /** Why a mechanism may or may not act; a stable word for people and programs. */
