@@ -19,11 +19,13 @@ export function details(value: unknown): Fields {
   throw new NotACount();
 }
 
-/** What `read` makes of a provider's usage object; null where there is none, or where something in it is no count. */
+/** What `read` makes of a provider's usage object; null where there is none, or where something in it, or its sum, is no count. */
 export function readCounts(usage: unknown, read: (usage: Fields) => TokenUsage | null): TokenUsage | null {
   if (!isFields(usage)) return null;
   try {
-    return read(usage);
+    const counts = read(usage);
+    // Sums of counts may be more than a number holds exactly.
+    return counts !== null && Number.isSafeInteger(counts.promptTokens) && Number.isSafeInteger(counts.completionTokens) ? counts : null;
   } catch (error) {
     if (error instanceof NotACount) return null;
     throw error;

@@ -38,6 +38,10 @@ describe('readGeminiUsage', () => {
     expect(readGeminiUsage(usage)).toBeNull();
   });
 
+  it('trusts no sum that a number cannot hold', () => {
+    expect(readGeminiUsage({ promptTokenCount: 0, candidatesTokenCount: Number.MAX_SAFE_INTEGER, thoughtsTokenCount: 1 })).toBeNull();
+  });
+
   it('never throws, and what it gives adds up', () => {
     const count = fc.oneof(fc.nat(100), fc.constant(undefined), fc.anything());
     const shape = fc.record({ promptTokenCount: fc.oneof(fc.nat(100), fc.anything()), cachedContentTokenCount: count, toolUsePromptTokenCount: count, candidatesTokenCount: count, thoughtsTokenCount: count, totalTokenCount: count });
