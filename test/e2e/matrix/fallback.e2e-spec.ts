@@ -206,8 +206,12 @@ describe('a route that asks a second provider when the first takes its time', ()
     await expectBooksToAgree(apex, sent, [primary, others]);
     const attempts = await attemptsOf(apex);
     expectOneGoodAttemptEach(attempts, requests);
-    expect(expectFewHedges(attempts, requests)).toBeGreaterThan(0);
-    expect(others.ledger().filter(({ billed }) => billed)).toHaveLength(requests);
+    const hedges = expectFewHedges(attempts, requests);
+    expect(hedges).toBeGreaterThan(0);
+    // A hedge that the winner outran may have answered as well, and is billed; nothing else is.
+    const billed = others.ledger().filter((attempt) => attempt.billed).length;
+    expect(billed).toBeGreaterThanOrEqual(requests);
+    expect(billed).toBeLessThanOrEqual(requests + hedges);
   }, LIMIT_MS);
 });
 
