@@ -38,6 +38,7 @@ describe('the rules of imports', () => {
       'layer-llm-auth: libs/auth/src/knows-flags.ts -> libs/flags/src/index.ts',
       'layer-flags-telemetry: libs/flags/src/knows-gateway.ts -> libs/gateway/src/index.ts',
       'layer-policy: libs/policy/src/knows-gateway.ts -> libs/gateway/src/index.ts',
+      'layer-billing-gateway: libs/billing/src/knows-sibling.ts -> libs/gateway/src/index.ts',
       'lib-without-layer: libs/orphan/src/orphan.ts -> libs/common/src/index.ts',
       'not-resolvable: libs/host/src/dangling.ts -> ./nowhere.js',
       'no-circular: libs/database/src/egg.ts -> libs/database/src/hen.ts',
