@@ -1,12 +1,12 @@
 /** `npm run bench:gateway`: Apex, a bare proxy and a peer side by side against one fast upstream. See bench/README.md. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { startChild } from './child.js';
 import { findLoadGenerator } from './generators.js';
 import { sourceRevision, takeCores, thisMachine } from './machine.js';
 import { measure, type Bench, type Run } from './measure.js';
-import { cacheDir, programPath, projectRoot } from './paths.js';
+import { cacheDir, NODE_FLAGS, programPath, projectRoot } from './paths.js';
 import { casesOf, describeCase, parseOptions, USAGE, type Options } from './plan.js';
 import { buildReport, renderMarkdown, type CaseRuns, type Subject } from './report.js';
 import { rotated } from './stats.js';
@@ -46,7 +46,7 @@ async function bench(options: Options): Promise<boolean> {
     const contestants: Contestant[] = [];
     for (const target of TARGETS.filter(({ name }) => options.targets.includes(name))) {
       log(`starting ${target.name}`);
-      const running = await target.start({ upstream: origin, core: cores?.target ?? null, scratch, logs, log });
+      const running = await target.start({ upstream: origin, core: cores?.target ?? null, scratch, logs, nodeFlags: flagsFor(target.name, options), log });
       cleanUp.push(() => running.stop());
       await verifyTarget(target.name, running, options.modes);
       contestants.push({ subject: { name: target.name, what: target.what, version: running.version }, running });
@@ -71,6 +71,8 @@ async function bench(options: Options): Promise<boolean> {
     await end();
   }
 }
+
+const flagsFor = (name: string, { profile }: Options): readonly string[] => (profile === null ? NODE_FLAGS : [...NODE_FLAGS, '--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`, `--cpu-prof-name=${name}.cpuprofile`]);
 
 async function measureAll(setting: Bench, contestants: readonly Contestant[], options: Options): Promise<CaseRuns[]> {
   const cases = casesOf(options);

@@ -5,10 +5,11 @@ const parse = (...args: string[]): ReturnType<typeof parseOptions> => parseOptio
 
 describe('parseOptions', () => {
   it('runs everything three times by default', () => {
-    expect(parse()).toEqual({ rounds: 3, seconds: 10, secondsAlone: 4, warmUpSeconds: 5, targets: KNOWN, modes: ['json', 'sse'], bodiesKb: [1], connections: [1, 64], out: '/results' });
+    expect(parse()).toEqual({ rounds: 3, seconds: 10, secondsAlone: 4, warmUpSeconds: 5, targets: KNOWN, modes: ['json', 'sse'], bodiesKb: [1], connections: [1, 64], out: '/results', profile: null });
   });
 
   it('--quick shortens what is not said otherwise', () => {
+    expect(parse('--profile', 'here')).toMatchObject({ out: null, profile: 'here' });
     expect(parse('--quick', '--rounds', '2')).toMatchObject({ rounds: 2, seconds: 2, out: null });
   });
 

@@ -20,6 +20,8 @@ export interface Options {
   readonly connections: readonly number[];
   /** Where the results go; null: printed only. */
   readonly out: string | null;
+  /** Where CPU profiles go; null: none are taken. */
+  readonly profile: string | null;
 }
 
 export const USAGE = `npm run bench:gateway -- [options]
@@ -30,7 +32,8 @@ export const USAGE = `npm run bench:gateway -- [options]
   --body-kb 1,10,100  request sizes (1)
   --connections 1,64  (1,64); 1 gives the added p50
   --quick             one round of two-second loads, printed only: does it run? Not for quoting
-  --out DIR | none    (bench/results)`;
+  --out DIR | none    (bench/results)
+  --profile DIR       each Node process under test leaves a CPU profile there; nothing else is written`;
 
 const MODES: readonly Mode[] = ['json', 'sse'];
 
@@ -40,7 +43,7 @@ export function parseOptions(args: readonly string[], known: readonly string[], 
   const rest = [...args];
   for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
     if (name === '--quick') given.set(name, 'yes');
-    else if (['--rounds', '--seconds', '--targets', '--modes', '--body-kb', '--connections', '--out'].includes(name)) {
+    else if (['--rounds', '--seconds', '--targets', '--modes', '--body-kb', '--connections', '--out', '--profile'].includes(name)) {
       const value = rest.shift();
       if (value === undefined) throw new Error(`${name} needs a value`);
       given.set(name, value);
@@ -59,7 +62,8 @@ export function parseOptions(args: readonly string[], known: readonly string[], 
     return values as readonly T[];
   };
   const seconds = numbers('--seconds', [quick ? 2 : 10])[0] as number;
-  const out = given.get('--out') ?? (quick ? 'none' : defaultOut);
+  const profile = given.get('--profile') ?? null;
+  const out = given.get('--out') ?? (quick || profile !== null ? 'none' : defaultOut);
   return {
     rounds: numbers('--rounds', [quick ? 1 : 3])[0] as number,
     seconds,
@@ -70,6 +74,7 @@ export function parseOptions(args: readonly string[], known: readonly string[], 
     bodiesKb: numbers('--body-kb', [1]),
     connections: numbers('--connections', [1, 64]),
     out: out === 'none' ? null : out,
+    profile,
   };
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '@apex/host';
 import { z } from 'zod';
 import { startChild } from '../child.js';
-import { NODE_FLAGS, apexProgram, projectRoot } from '../paths.js';
+import { apexProgram, projectRoot } from '../paths.js';
 import { startStores } from './stores.js';
 import { CHAT_PATH, JSON_HEADERS, type Settlement, type Target } from './target.js';
 
@@ -21,7 +21,7 @@ const STILL_MS = 2_000;
 export const apex: Target = {
   name: 'apex',
   what: 'Apex with everything on: keys, limits, flags, prices, journal, records in Postgres',
-  async start({ upstream, core, scratch, logs, log }) {
+  async start({ upstream, core, scratch, logs, nodeFlags, log }) {
     if (!existsSync(apexProgram)) throw new Error('Apex is not built: npm run build');
     const stores = await startStores(scratch, log);
     try {
@@ -29,7 +29,7 @@ export const apex: Target = {
       mkdirSync(home);
       const child = await startChild({
         command: process.execPath,
-        args: [...NODE_FLAGS, apexProgram, 'start'],
+        args: [...nodeFlags, apexProgram, 'start'],
         cwd: projectRoot,
         env: {
           PATH: process.env['PATH'],

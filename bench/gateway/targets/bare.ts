@@ -1,16 +1,16 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { startChild } from '../child.js';
-import { NODE_FLAGS, programPath } from '../paths.js';
+import { programPath } from '../paths.js';
 import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
 
 export const bare: Target = {
   name: 'bare',
   what: 'node:http in, undici out, bytes passed on, nothing else: the least a Node proxy can do',
-  async start({ upstream, core, logs }) {
+  async start({ upstream, core, logs, nodeFlags }) {
     const child = await startChild({
       command: process.execPath,
-      args: [...NODE_FLAGS, programPath('bare-proxy'), upstream],
+      args: [...nodeFlags, programPath('bare-proxy'), upstream],
       core,
       logFile: join(logs, 'bare.log'),
       readyWhen: /listening (\d+)/,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '@apex/host';
 import { startChild } from '../child.js';
-import { NODE_FLAGS, cacheDir, projectRoot } from '../paths.js';
+import { cacheDir, projectRoot } from '../paths.js';
 import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
 
 const run = promisify(execFile);
@@ -30,12 +30,12 @@ async function installed(log: (line: string) => void): Promise<{ script: string;
 export const portkey: Target = {
   name: 'portkey',
   what: 'the Portkey gateway from npm (MIT) as it comes, on the same Node: routes and translates, records nothing',
-  async start({ upstream, core, logs, log }) {
+  async start({ upstream, core, logs, nodeFlags, log }) {
     const { script, version } = await installed(log);
     const port = await freePort();
     const child = await startChild({
       command: process.execPath,
-      args: [...NODE_FLAGS, script, `--port=${port}`, '--headless'],
+      args: [...nodeFlags, script, `--port=${port}`, '--headless'],
       env: { ...process.env, NODE_ENV: 'production' },
       core,
       logFile: join(logs, 'portkey.log'),

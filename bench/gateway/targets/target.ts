@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly scratch: string;
   /** Logs go here and stay until the next run. */
   readonly logs: string;
+  /** Given to whatever runs on Node. */
+  readonly nodeFlags: readonly string[];
   log(line: string): void;
 }
 

@@ -41,8 +41,7 @@ export class GenaiPriceBook extends PriceBook {
 
   rates(provider: string, model: string, promptTokens: number, atMs: number): QuotedRates | null {
     const dated = this.sheet(provider, model, atMs);
-    const rates = dated === null ? null : ratesBySheet(dated.sheet, promptTokens);
-    return dated === null || rates === null ? null : { ...rates, priceVersion: dated.version };
+    return dated === null ? null : ratesBySheet(dated.sheet, promptTokens, dated.version);
   }
 
   private sheet(provider: string, model: string, atMs: number): VersionedSheet | null {

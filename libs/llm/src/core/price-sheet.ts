@@ -108,8 +108,17 @@ export function costBySheet(sheet: PriceSheet, usage: TokenUsage): Picodollars |
  * The rates that `costBySheet` uses for prompts of this size, for whoever is to compute the cost again; null for the few
  * sheets in the catalogue that are too fine to be told in whole numbers.
  */
-export function ratesBySheet(sheet: PriceSheet, promptTokens: number): Omit<QuotedRates, 'priceVersion'> | null {
-  const { input, cacheRead, cacheWrite, output, reasoning, request } = stepFor(sheet.steps, promptTokens).exact;
+export function ratesBySheet(sheet: PriceSheet, promptTokens: number, priceVersion: string): QuotedRates | null {
+  const { exact } = stepFor(sheet.steps, promptTokens);
+  let known = quotedRates.get(exact);
+  if (known === undefined || (known !== null && known.priceVersion !== priceVersion)) quotedRates.set(exact, (known = quote(sheet, exact, priceVersion)));
+  return known;
+}
+
+/** The same object for the same rates: it is asked for with every request, and whoever writes it out can remember how. */
+const quotedRates = new WeakMap<Band<bigint>, QuotedRates | null>();
+
+function quote(sheet: PriceSheet, { input, cacheRead, cacheWrite, output, reasoning, request }: Band<bigint>, priceVersion: string): QuotedRates | null {
   // A sheet's scale is that of its finest rate at any prompt size; these may need less of it.
   const common = [input, cacheRead, cacheWrite, output, reasoning, request].reduce<bigint>((divisor, rate) => greatestCommonDivisor(rate ?? 0n, divisor), sheet.denominator);
   const reduced = (rate: bigint): number => Number(rate / common);
@@ -123,7 +132,7 @@ export function ratesBySheet(sheet: PriceSheet, promptTokens: number): Omit<Quot
     request: reduced(request),
     denominator: reduced(sheet.denominator),
   };
-  return Object.values(rates).every((rate) => rate === null || Number.isSafeInteger(rate)) ? rates : null;
+  return Object.values(rates).every((rate) => rate === null || Number.isSafeInteger(rate)) ? Object.freeze({ ...rates, priceVersion }) : null;
 }
 
 const greatestCommonDivisor = (a: bigint, b: bigint): bigint => (a === 0n ? b : greatestCommonDivisor(b % a, a));

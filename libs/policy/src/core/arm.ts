@@ -3,7 +3,7 @@ import { ReusableHmac } from './reusable-hmac.js';
 import { type Arm } from '@apex/usage';
 
 /** How many values the fraction can take: 2^48, exact in a JS number. */
-const FRACTIONS = 2 ** 48;
+const FRACTIONS = 2n ** 48n;
 
 /**
  * The unit that the experiment assigns as a whole: a session where the client names one, else a conversation, told by its
@@ -20,9 +20,20 @@ export function clusterOf(customerId: string, keyId: string, session: string | n
  * every cluster again.
  */
 export function armOf(secret: Buffer, cluster: string, controlPpm: number): Arm {
-  const fraction = hmacOf(secret).digest(cluster).readUIntBE(0, 6);
-  // Compared in whole numbers: fraction / 2^48 < ppm / 10^6.
-  return BigInt(fraction) * 1_000_000n < BigInt(controlPpm) * BigInt(FRACTIONS) ? 'control' : 'treated';
+  const fraction = Number.parseInt(hmacOf(secret).digest(cluster).slice(0, 12), 16);
+  return fraction < controlsBelow(controlPpm) ? 'control' : 'treated';
+}
+
+let lastPpm = -1;
+let lastBound = 0;
+
+/** The first fraction that is not a control's: of whole numbers, f / 2^48 < ppm / 10^6 just where f < ceil(ppm x 2^48 / 10^6). */
+function controlsBelow(ppm: number): number {
+  if (ppm !== lastPpm) {
+    lastBound = Number((BigInt(ppm) * FRACTIONS + 999_999n) / 1_000_000n);
+    lastPpm = ppm;
+  }
+  return lastBound;
 }
 
 /** Secrets are few and live for a month: each one's keyed state is made once. */
@@ -48,7 +59,16 @@ export interface Period {
   readonly toMs: number;
 }
 
+let last: Period = { name: '', fromMs: 0, toMs: 0 };
+
+/** The month that a moment is in. */
 export function periodAt(ms: number): Period {
+  // Asked for each request, and the answer changes once a month.
+  if (!(ms >= last.fromMs && ms < last.toMs)) last = monthOf(ms);
+  return last;
+}
+
+function monthOf(ms: number): Period {
   const date = new Date(ms);
   const fromMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth());
   return { name: new Date(fromMs).toISOString().slice(0, 7), fromMs, toMs: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) };

@@ -43,7 +43,7 @@ describe('a reusable HMAC', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 4 }), (key, messages) => {
         const hmac = new ReusableHmac(Buffer.from(key));
-        for (const message of messages) expect(hmac.digest(message)).toEqual(createHmac('sha256', key).update(message).digest());
+        for (const message of messages) expect(hmac.digest(message)).toBe(createHmac('sha256', key).update(message).digest('hex'));
       }),
     );
   });
@@ -90,9 +90,16 @@ describe('a policy document', () => {
       { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, routing: { enabled: true } } },
       { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, exact_cache: { ...mechanisms.exact_cache, ttlSeconds: 0 } } },
       { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, prompt_cache: undefined } },
+      { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, prompt_cache: { enabled: true, minTokens: 1_023 } } },
+      { ...DEFAULT_POLICY, mechanisms: { ...mechanisms, prompt_cache: { enabled: true, minRecurrences: 0 } } },
     ]) {
       expect(policyDocumentSchema.safeParse(broken).success).toBe(false);
     }
+  });
+
+  it('that was written before the prompt cache had knobs is read as before: off', () => {
+    const old = { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, prompt_cache: { enabled: false } } };
+    expect(policyDocumentSchema.parse(old).mechanisms.prompt_cache).toEqual({ enabled: false, minTokens: 1_024, minRecurrences: 1 });
   });
 });
 
@@ -105,11 +112,11 @@ describe('the decision by rules', () => {
     cluster: fc.constant('c'),
     arm: fc.constantFrom('treated', 'control'),
   });
-  const policies: fc.Arbitrary<PolicySnapshot> = fc.record({ exact: fc.boolean(), sampled: fc.boolean() }).map(({ exact, sampled }) => ({
+  const policies: fc.Arbitrary<PolicySnapshot> = fc.record({ exact: fc.boolean(), sampled: fc.boolean(), prompt: fc.boolean() }).map(({ exact, sampled, prompt }) => ({
     id: 'p',
     version: 3,
     customerId: null,
-    document: { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, exact_cache: { enabled: exact, ttlSeconds: 60, sampled } } },
+    document: { ...DEFAULT_POLICY, mechanisms: { ...DEFAULT_POLICY.mechanisms, exact_cache: { enabled: exact, ttlSeconds: 60, sampled }, prompt_cache: { enabled: prompt, minTokens: 2_048, minRecurrences: 3 } } },
   }));
   const killed = fc.subarray([...MECHANISMS]);
 
@@ -120,6 +127,8 @@ describe('the decision by rules', () => {
         expect(reasons.map(({ mechanism }) => mechanism)).toEqual(MECHANISMS);
         if (request.arm === 'control') expect(decision.exactCache).toBeNull();
         if (off.includes('exact_cache') || !policy.document.mechanisms.exact_cache.enabled || request.cacheHeader === 'off') expect(decision.exactCache).toBeNull();
+        const mayPromptCache = request.arm === 'treated' && !off.includes('prompt_cache') && policy.document.mechanisms.prompt_cache.enabled;
+        expect(decision.promptCache).toEqual(mayPromptCache ? { minTokens: 2_048, minRecurrences: 3 } : null);
         expect({ policyId: decision.policyId, policyVersion: decision.policyVersion, arm: decision.arm }).toEqual({ policyId: 'p', policyVersion: 3, arm: request.arm });
       }),
     );

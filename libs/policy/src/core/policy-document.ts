@@ -23,7 +23,13 @@ export const policyDocumentSchema = z.strictObject({
       /** Whether answers that the model drew at random (temperature above 0 without a seed) may be given again. */
       sampled: z.boolean(),
     }),
-    prompt_cache: off,
+    prompt_cache: z.strictObject({
+      enabled: z.boolean(),
+      /** Prompts that are surely shorter than this many tokens are left alone. Providers cache nothing below 1,024. */
+      minTokens: z.int().min(1_024).max(1_000_000).default(1_024),
+      /** How often a prefix must have come again, within the provider's time to live, before a write premium is paid for it. */
+      minRecurrences: z.int().min(1).max(100).default(1),
+    }),
     compression: off,
     routing: off,
     semantic_cache: off,
@@ -32,13 +38,13 @@ export const policyDocumentSchema = z.strictObject({
 
 export type PolicyDocument = z.infer<typeof policyDocumentSchema>;
 
-/** The mechanism that changes no answer, for everybody who has no policy of their own. */
+/** The mechanisms that change no answer, for everybody who has no policy of their own. */
 export const DEFAULT_POLICY: PolicyDocument = {
   schema: 1,
   experiment: { controlPpm: 50_000 },
   mechanisms: {
     exact_cache: { enabled: true, ttlSeconds: 86_400, sampled: false },
-    prompt_cache: { enabled: false },
+    prompt_cache: { enabled: true, minTokens: 1_024, minRecurrences: 1 },
     compression: { enabled: false },
     routing: { enabled: false },
     semantic_cache: { enabled: false },

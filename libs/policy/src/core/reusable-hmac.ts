@@ -8,7 +8,8 @@ const HASH_BYTES = 32;
  * request's path costs ten times as much as both hashes.
  */
 export class ReusableHmac {
-  private readonly inner: Buffer;
+  /** The key's block, and room for a message. */
+  private inner: Buffer;
   private readonly outer: Buffer;
 
   constructor(key: Buffer) {
@@ -18,9 +19,12 @@ export class ReusableHmac {
     this.outer = Buffer.concat([block.map((byte) => byte ^ 0x5c)], BLOCK_BYTES + HASH_BYTES);
   }
 
-  digest(message: string): Buffer {
-    const inner = hash('sha256', Buffer.concat([this.inner, Buffer.from(message)]), 'buffer');
-    inner.copy(this.outer, BLOCK_BYTES);
-    return hash('sha256', this.outer, 'buffer');
+  /** In lower-case hex: node:crypto tells a text in a third of the time that it takes for a Buffer. */
+  digest(message: string): string {
+    const bytes = Buffer.byteLength(message);
+    if (BLOCK_BYTES + bytes > this.inner.length) this.inner = Buffer.concat([this.inner.subarray(0, BLOCK_BYTES)], BLOCK_BYTES + bytes);
+    this.inner.write(message, BLOCK_BYTES);
+    this.outer.write(hash('sha256', this.inner.subarray(0, BLOCK_BYTES + bytes), 'hex'), BLOCK_BYTES, 'hex');
+    return hash('sha256', this.outer, 'hex');
   }
 }

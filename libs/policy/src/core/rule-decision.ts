@@ -18,13 +18,15 @@ export function decideByRules(request: DecisionRequest, policy: PolicySnapshot, 
     if (request.deterministic || mechanisms.exact_cache.sampled) return { mechanism, use: true, reason: 'allowed' };
     return request.cacheHeader === null ? no('sampled') : { mechanism, use: true, reason: 'asked_for' };
   });
-  const usesExactCache = reasons.some(({ mechanism, use }) => mechanism === 'exact_cache' && use);
+  const uses = (wanted: Mechanism): boolean => reasons.some(({ mechanism, use }) => mechanism === wanted && use);
+  const { minTokens, minRecurrences } = mechanisms.prompt_cache;
   return {
     decision: {
       policyId: policy.id,
       policyVersion: policy.version,
       arm: request.arm,
-      exactCache: usesExactCache ? { ttlSeconds: mechanisms.exact_cache.ttlSeconds } : null,
+      exactCache: uses('exact_cache') ? { ttlSeconds: mechanisms.exact_cache.ttlSeconds } : null,
+      promptCache: uses('prompt_cache') ? { minTokens, minRecurrences } : null,
     },
     reasons,
   };

@@ -19,6 +19,7 @@ export interface Decision {
   readonly policyVersion: number;
   readonly arm: Arm;
   readonly exactCache: { readonly ttlSeconds: number } | null;
+  readonly promptCache: { readonly minTokens: number; readonly minRecurrences: number } | null;
 }
 
 /** Why a mechanism may or may not act; a stable word for people and programs. */

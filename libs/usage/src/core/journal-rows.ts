@@ -1,6 +1,6 @@
 import { asciiJson, label, text, textList } from './ascii-json.js';
-import { type Receipt } from './savings/receipt.types.js';
-import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
+import { type QuotedRates, type Receipt, type Spending } from './savings/receipt.types.js';
+import { type AttemptRow, type TokenUsage, type UsageRecordRow } from './usage.types.js';
 
 /**
  * How rows travel through the journal into Postgres: as JSON arrays of their values in a fixed order. Against objects
@@ -118,7 +118,28 @@ export const RECEIPT_COLUMNS = columns<ReceiptRow>([
 
 /** A receipt's values in the order of `RECEIPT_COLUMNS`, as ASCII JSON that Postgres can store. */
 export const receiptJson = (r: Receipt): string =>
-  `["${r.requestId}",${label(r.customerId)},${asciiJson(r.inputs)},${whole(r.baselinePd)},${whole(r.actualPd)},${whole(r.savingPd)},${asciiJson(r.shares)},${whole(r.overheadPd)},"${r.status}",${label(r.reason)}]`;
+  `["${r.requestId}",${label(r.customerId)},${receiptInputsJson(r.inputs)},${whole(r.baselinePd)},${whole(r.actualPd)},${whole(r.savingPd)},${r.inputs.steps.length === 0 ? '{}' : asciiJson(r.shares)},${whole(r.overheadPd)},"${r.status}",${label(r.reason)}]`;
+
+/** The same value that JSON.stringify would spell, member by member for the reason of `recordJson`. */
+const receiptInputsJson = (r: Receipt['inputs']): string =>
+  `{"v":${r.v},"provider":${label(r.provider)},"requestedModel":${label(r.requestedModel)},"servedModel":${label(r.servedModel)},"arm":"${r.arm}","cluster":${text(r.cluster)},` +
+  `"covariates":{"promptCostPd":${whole(r.covariates.promptCostPd)},"requestedModel":${label(r.covariates.requestedModel)},"maxTokens":${whole(r.covariates.maxTokens)}},` +
+  `"policyId":"${r.policyId}","policyVersion":${whole(r.policyVersion)},"baseline":{"usage":${usageJson(r.baseline.usage)},"rates":${ratesJson(r.baseline.rates)}},` +
+  `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"steps":${r.steps.length === 0 ? '[]' : asciiJson(r.steps)},"spent":[${r.spent.map(spendingJson).join(',')}],"voidReason":${label(r.voidReason)}}`;
+
+const usageJson = ({ promptTokens, cachedTokens, cacheWriteTokens, completionTokens, reasoningTokens }: TokenUsage): string =>
+  `{"promptTokens":${whole(promptTokens)},"cachedTokens":${whole(cachedTokens)},"cacheWriteTokens":${whole(cacheWriteTokens)},"completionTokens":${whole(completionTokens)},"reasoningTokens":${whole(reasoningTokens)}}`;
+
+const spendingJson = ({ kind, id, costPd }: Spending): string => `{"kind":"${kind}","id":${text(id)},"costPd":${whole(costPd)}}`;
+
+/** A price book quotes the same object again and again. */
+const ratesTexts = new WeakMap<QuotedRates, string>();
+
+function ratesJson(rates: QuotedRates): string {
+  let json = ratesTexts.get(rates);
+  if (json === undefined) ratesTexts.set(rates, (json = asciiJson(rates)));
+  return json;
+}
 
 /** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
 const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);

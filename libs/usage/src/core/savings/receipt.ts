@@ -45,16 +45,25 @@ export function foldAdjustments(receipt: Receipt, facts: readonly AdjustmentFact
 export function cost(usage: TokenUsage, rates: QuotedRates): Picodollars {
   const uncached = usage.promptTokens - usage.cachedTokens - usage.cacheWriteTokens;
   const visible = usage.completionTokens - usage.reasoningTokens;
+  if (rates.denominator === 1) {
+    // No term is negative, so a sum that a number holds exactly proves that each product and partial sum was exact as well.
+    const sum =
+      product(uncached, rates.input) + product(usage.cachedTokens, rates.cacheRead) + product(usage.cacheWriteTokens, rates.cacheWrite) + product(visible, rates.output) + product(usage.reasoningTokens, rates.reasoning) + rates.request;
+    return assertExact(sum);
+  }
   const exact =
     term(uncached, rates.input) + term(usage.cachedTokens, rates.cacheRead) + term(usage.cacheWriteTokens, rates.cacheWrite) + term(visible, rates.output) + term(usage.reasoningTokens, rates.reasoning) + BigInt(rates.request);
   return assertExact(Number(divideHalfEven(exact, BigInt(rates.denominator))));
 }
 
-function term(tokens: number, rate: number | null): bigint {
+const term = (tokens: number, rate: number | null): bigint => BigInt(tokens) * BigInt(rateFor(tokens, rate));
+const product = (tokens: number, rate: number | null): number => tokens * rateFor(tokens, rate);
+
+function rateFor(tokens: number, rate: number | null): number {
   if (!Number.isSafeInteger(tokens) || tokens < 0) throw new RangeError(`not a count of tokens: ${tokens}`);
-  if (tokens === 0) return 0n;
+  if (tokens === 0) return 0;
   if (rate === null) throw new RangeError('tokens of a kind that has no rate');
-  return BigInt(tokens) * BigInt(rate);
+  return rate;
 }
 
 /**
