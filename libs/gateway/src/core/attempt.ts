@@ -62,6 +62,8 @@ export class Attempt implements UpstreamEvents {
   private size = 0;
   private relay: StreamRelay | null = null;
   private arrived: Buffer[] = [];
+  /** What came with the stream's end and goes before it. */
+  private last: Buffer[] = [];
   private held: Buffer[] = [];
   private streaming = false;
   private settled = false;
@@ -164,8 +166,11 @@ export class Attempt implements UpstreamEvents {
     } catch {
       return this.abort(malformed);
     }
-    this.handOut(step);
-    if (relay.complete) this.endStream(relay);
+    if (!relay.complete) return this.handOut(step);
+    // What came with the end leaves with it, in one write. The books are between them, and are done within this turn.
+    this.last.push(...step.forward);
+    this.held.push(...step.hold);
+    this.endStream(relay);
   }
 
   private handOut(step: RelayStep): void {
@@ -203,7 +208,7 @@ export class Attempt implements UpstreamEvents {
     this.settled = true;
     // A stream that ended before anything could be forwarded still has to begin for the client.
     this.beginStream();
-    const answer: Answer = { kind: 'stream_end', rest: this.held, complete: relay.complete && !relay.failed };
+    const answer: Answer = { kind: 'stream_end', last: this.last, rest: this.held, complete: relay.complete && !relay.failed };
     if (relay.usage !== null) return this.known(relay.usage, 'provider', answer);
     if (relay.failed || this.chunks.length === 0) return this.unknown(relay.failed ? 'upstream_stream_error' : 'usage_missing', answer);
     void this.estimate({ sse: Buffer.concat(this.chunks) }, answer);

@@ -6,6 +6,7 @@ import { type RequestTrace } from '@apex/telemetry';
 import { type AttemptRow, type Receipt, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
 import { type Call, type Refusal } from './call.js';
 import { type TopLevel } from './json/top-level.js';
+import { type PromptCacheUse } from './prompt-cache/prompt-caching.js';
 import { type Wire } from './wire/wire.js';
 
 /**
@@ -77,6 +78,8 @@ export interface Plan {
 export interface Decided extends Admitted, Cohort {
   /** null: nothing may act, and there is nothing to prove. */
   readonly plan: Plan | null;
+  /** null: the provider's prompt cache is left to itself. */
+  readonly promptCache: PromptCacheUse | null;
 }
 
 /** Refused by Apex before any attempt, for a caller that is known: it is recorded. */
@@ -129,8 +132,8 @@ export type Answer =
   /** The provider's own answer, good or bad, whole, as the client is to read it. */
   | { readonly kind: 'whole'; readonly status: number; readonly upstream: Upstream; readonly body: readonly Buffer[] }
   | { readonly kind: 'refusal'; readonly refusal: Refusal; readonly retryAfter: string | null }
-  /** A stream that has begun: its last bytes. `complete`: with its protocol's own end, and not with an error. */
-  | { readonly kind: 'stream_end'; readonly rest: readonly Buffer[]; readonly complete: boolean }
+  /** A stream that has begun: the events that came with its end, and the end. `complete`: with its protocol's own end, and not with an error. */
+  | { readonly kind: 'stream_end'; readonly last: readonly Buffer[]; readonly rest: readonly Buffer[]; readonly complete: boolean }
   /** A stream that has begun and cannot be finished: the client is told inside it. */
   | { readonly kind: 'stream_error'; readonly refusal: Refusal }
   | { readonly kind: 'nobody' };

@@ -32,15 +32,15 @@ describe('AnswerTape', () => {
     const tape = new AnswerTape(reply);
     tape.head(200, ['content-type', 'text/event-stream', 'x-apex-ignored', 'store,seed']);
     for (const text of ['one', 'two']) expect(tape.write(Buffer.from(text))).toBe(true);
-    const answer = settled(tape, { kind: 'stream_end', rest: [Buffer.from('the '), Buffer.from('end')], complete: true }) as Recorded;
-    expect([answer.chunks.map(String), answer.streamed, answer.contentType, answer.ignored]).toEqual([['one', 'two', 'the end'], true, 'text/event-stream', ['store', 'seed']]);
+    const answer = settled(tape, { kind: 'stream_end', last: [Buffer.from('three')], rest: [Buffer.from('the '), Buffer.from('end')], complete: true }) as Recorded;
+    expect([answer.chunks.map(String), answer.streamed, answer.contentType, answer.ignored]).toEqual([['one', 'two', 'three', 'the end'], true, 'text/event-stream', ['store', 'seed']]);
     expect([reply.status, reply.body]).toEqual([200, 'onetwo']);
   });
 
   it.each<[string, Answer, Executed, boolean, null | 'abandoned']>([
     ['an error', whole('{}', 429), executed(), true, null],
     ['not in the books', whole('{}'), executed(), false, null],
-    ['a stream that broke off', { kind: 'stream_end', rest: [], complete: false }, executed(), true, null],
+    ['a stream that broke off', { kind: 'stream_end', last: [], rest: [], complete: false }, executed(), true, null],
     ['a refusal of ours', { kind: 'refusal', refusal: { httpStatus: 503 } as never, retryAfter: null }, executed(), true, null],
     ['a fallback\'s', whole('{}'), executed(fallback), true, null],
     ['of unknown usage', whole('{}'), executed(candidate, { usage: null }), true, null],
@@ -55,7 +55,7 @@ describe('AnswerTape', () => {
     tape.head(200, []);
     tape.write(Buffer.alloc(9));
     tape.write(Buffer.alloc(2));
-    expect(settled(tape, { kind: 'stream_end', rest: [], complete: true })).toBeNull();
+    expect(settled(tape, { kind: 'stream_end', last: [], rest: [], complete: true })).toBeNull();
   });
 
   it('tells the last listener that the client has gone', () => {

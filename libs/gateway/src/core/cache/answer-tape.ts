@@ -72,6 +72,7 @@ export class AnswerTape implements Reply {
       return { ...by, status: answer.status, contentType: typeof type === 'string' ? type : null, streamed: false, chunks: answer.body, ignored };
     }
     if (answer.kind !== 'stream_end') return null;
+    for (const part of answer.last) this.note(part);
     // What was kept back for the books is the last chunk: it goes out as one.
     if (answer.rest.length > 0) this.note(answer.rest.length === 1 ? answer.rest[0]! : Buffer.concat(answer.rest));
     return this.size > this.maxBytes ? null : { ...by, status: 200, contentType: this.contentType, streamed: true, chunks: this.chunks, ignored: this.ignored };

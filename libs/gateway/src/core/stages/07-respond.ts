@@ -1,5 +1,5 @@
 import { formatUsd } from '@apex/common';
-import { type Surface } from '@apex/usage';
+import { type Receipt, type Surface } from '@apex/usage';
 import { type Reply } from '../../ports/reply.js';
 import { type Refusal } from '../call.js';
 import { type CachedAnswer } from '../cache/cached-answer.js';
@@ -17,16 +17,16 @@ export function respond(request: Decided, answer: Answer, attributed: Attributed
   switch (answer.kind) {
     case 'whole': {
       if (!recorded) return sendRefusal(refusals.recordingUnavailable(), { requestId, surface }, request, reply);
-      const headers = answerHeaders(request, answer.upstream);
+      const headers = answerHeaders(request, answer.upstream, attributed.receipt);
       headers.push('x-tokens-used', String(record.prompt_tokens + record.completion_tokens), 'x-apex-cost-usd', record.pricing === 'unpriced' ? 'unpriced' : formatUsd(record.cost_pd));
       return reply.send(answer.status, headers, answer.body);
     }
     case 'refusal':
       return sendRefusal(answer.refusal, { requestId, surface }, request, reply, answer.retryAfter);
     case 'stream_end': {
-      if (!recorded) return reply.end(surfaces[surface].errorEvent(refusals.recordingUnavailable(), requestId));
-      const rest = request.headers['x-apex-trailer'] === 'on' ? [trailer(attributed), ...answer.rest] : answer.rest;
-      return reply.end(rest.length === 1 ? rest[0] : Buffer.concat(rest));
+      if (!recorded) return reply.end(Buffer.concat([...answer.last, surfaces[surface].errorEvent(refusals.recordingUnavailable(), requestId)]));
+      const told = request.headers['x-apex-trailer'] === 'on' ? [trailer(attributed)] : [];
+      return reply.end(Buffer.concat([...answer.last, ...told, ...answer.rest]));
     }
     case 'stream_error':
       return reply.end(surfaces[surface].errorEvent(answer.refusal, requestId));
@@ -49,7 +49,7 @@ export function respondFromCache(request: Decided, cached: CachedAnswer, attribu
 
 /** The head of a stream. What only its end will tell is in the trailer, or in the books. */
 export function startStream(request: Decided, reply: Reply, upstream: Upstream): void {
-  const headers = answerHeaders(request, upstream);
+  const headers = answerHeaders(request, upstream, null);
   headers.push('cache-control', 'no-cache', 'x-accel-buffering', 'no');
   reply.head(200, headers);
 }
@@ -80,14 +80,17 @@ const cohortHeader = ({ cohort, reason }: Cohort): string => (reason === null ? 
 /** Answer headers that pass: what the client's SDK reads. The rest describes the provider's connection or account. */
 const PASSED = ['openai-processing-ms', 'openai-version', 'retry-after', 'retry-after-ms'] as const;
 
-function answerHeaders(request: Decided, { candidate, headers: upstream, ignored }: Upstream): string[] {
+/** @param receipt null: there is none, or not yet */
+function answerHeaders(request: Decided, { candidate, headers: upstream, ignored }: Upstream, receipt: Receipt | null): string[] {
   const headers: string[] = ['content-type', contentType(upstream['content-type'])];
   for (const name of PASSED) {
     const value = upstream[name];
     if (typeof value === 'string') headers.push(name, value);
   }
-  pushOwn(headers, request, candidate.target.model, 'none', ignored);
-  headers.push('x-apex-savings-usd', NOTHING_USD);
+  const acted = receipt === null ? request.promptCache?.isPlacedAt(candidate.target) === true : receipt.inputs.steps.length > 0;
+  pushOwn(headers, request, candidate.target.model, acted ? 'prompt_cache' : 'none', ignored);
+  // What a stream whose prompt was cached has saved is known at its end.
+  if (!acted || receipt !== null) headers.push('x-apex-savings-usd', acted && receipt !== null ? formatUsd(receipt.savingPd) : NOTHING_USD);
   // The provider's limits are the caller's business only where the key is the caller's.
   if (candidate.credential.owner === 'customer') {
     for (const name in upstream) {
