@@ -11,6 +11,7 @@ import { MemoryIdempotencyStore, Pipeline, TargetBoard } from '@apex/gateway';
 import { GenaiPriceBook, ProviderRegistry, type UpstreamEvents, type UpstreamRequest, llmConfig, llmEnvSchema } from '@apex/llm';
 import { ActivePolicies, DEFAULT_POLICY, type PolicySnapshot, RuleDecisionLayer } from '@apex/policy';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
+import { PromptCaching } from '../libs/gateway/src/core/prompt-cache/prompt-caching.js';
 import { JournalWriter } from '../libs/usage/src/adapters/journal-writer.js';
 
 const REQUESTS = Number(process.argv[2] ?? 200_000);
@@ -80,6 +81,7 @@ async function run(name: string, recorder: UsageRecorder, withPolicy = false): P
     recorder,
     prices: new GenaiPriceBook(),
     observer: { begin: () => null, observe: () => undefined },
+    promptCache: new PromptCaching({ prices: new GenaiPriceBook(), now: () => Date.now(), sole: false }),
     cache: { lookup: () => { throw new Error('a sampled request asked the exact cache'); } },
     idempotency: new MemoryIdempotencyStore(() => Date.now()),
     estimateUsage: () => Promise.resolve(null),

@@ -14,6 +14,7 @@ import { openResponseCache, type OpenedResponseCache } from './adapters/open-res
 import { estimateUsage } from './adapters/usage-estimator.js';
 import { ExactCache } from './core/cache/exact-cache.js';
 import { Pipeline } from './core/pipeline.js';
+import { PromptCaching } from './core/prompt-cache/prompt-caching.js';
 import { TargetBoard } from './core/resilience/target-board.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { DataPlane } from './http/data-plane.js';
@@ -113,6 +114,7 @@ export class GatewayModule {
               observer,
               idempotency,
               cache,
+              promptCache: new PromptCaching({ prices, now: () => clock.now(), sole: redisUrl === null }),
               estimateUsage,
               now: () => clock.now(),
               random: Math.random,

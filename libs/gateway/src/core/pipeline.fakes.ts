@@ -229,6 +229,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       prices: new GenaiPriceBook(),
       observer: { begin: () => null, observe: () => undefined },
       idempotency: new NoKeyExpected(),
+      promptCache: { begin: () => null },
       cache: { lookup: () => { throw new Error('nothing may be cached here'); } },
       estimateUsage: () => Promise.resolve(null),
       now: () => world.now,

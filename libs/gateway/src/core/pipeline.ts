@@ -186,6 +186,7 @@ export class Pipeline {
     try {
       new Execution(decided, client, this.executeDeps, (executed, answer) => {
         const attributed = attribute(executed, this.deps.prices);
+        if (decided.promptCache !== null) for (const attempt of executed.attempts) decided.promptCache.settle(attempt);
         record(attributed, this.deps.recorder, this.deps.observer, (error) => {
           if (error !== undefined || !isComplete(answer)) once?.release();
           this.leave(decided, decided, client, () => respond(decided, answer, attributed, error === undefined, client));

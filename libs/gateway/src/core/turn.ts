@@ -2,7 +2,7 @@ import { type Refusal } from './call.js';
 import { type TargetBoard } from './resilience/target-board.js';
 import { type TargetVerdict } from './resilience/target-health.js';
 import { type Candidate, type Decided } from './types.js';
-import { type EncodedCall } from './wire/wire.js';
+import { type EncodedCall, type Wire } from './wire/wire.js';
 
 /** A target whose turn it is, with the request in its words. All attempts in it are one unit for the target's health. */
 export class Turn {
@@ -23,6 +23,12 @@ export class Turn {
   }
 }
 
+/** The request in a target's words, with what its provider's prompt cache is to know. */
+function encode(request: Decided, { wire, target }: Candidate): ReturnType<Wire['encode']> {
+  const encoded = wire.encode(request, target);
+  return encoded.ok && request.promptCache !== null ? { ok: true, call: request.promptCache.prepare(encoded.call, target) } : encoded;
+}
+
 /**
  * Takes the next target that can be asked for this out of those that wait, and forgets those before it. Otherwise tells
  * why there is none: what the first one could not be asked for; null: nothing is left.
@@ -31,7 +37,7 @@ export function takeTurn(request: Decided, waiting: Candidate[], board: TargetBo
   let inexpressible: Refusal | null = null;
   for (let candidate = waiting.shift(); candidate !== undefined; candidate = waiting.shift()) {
     if (!board.isAvailable(candidate, nowMs)) continue;
-    const encoded = candidate.wire.encode(request, candidate.target);
+    const encoded = encode(request, candidate);
     if (encoded.ok) return new Turn(candidate, encoded.call, board.begin(candidate.target));
     inexpressible ??= encoded.refusal;
   }
@@ -42,7 +48,7 @@ export function takeTurn(request: Decided, waiting: Candidate[], board: TargetBo
 export function takeTurnBeside(request: Decided, waiting: Candidate[], board: TargetBoard, nowMs: number): Turn | null {
   for (const [index, candidate] of waiting.entries()) {
     if (!board.isWell(candidate, nowMs)) continue;
-    const encoded = candidate.wire.encode(request, candidate.target);
+    const encoded = encode(request, candidate);
     if (!encoded.ok) continue;
     waiting.splice(index, 1);
     return new Turn(candidate, encoded.call, board.begin(candidate.target));

@@ -6,7 +6,7 @@ import { type RequestTrace } from '@apex/telemetry';
 import { type AttemptRow, type Receipt, type Surface, type TokenUsage, type UsageRecordRow } from '@apex/usage';
 import { type Call, type Refusal } from './call.js';
 import { type TopLevel } from './json/top-level.js';
-import { type PromptCacheUse } from './prompt-cache/prompt-caching.js';
+import { type PromptCacheUse } from './prompt-cache/prompt-cache-use.js';
 import { type Wire } from './wire/wire.js';
 
 /**

@@ -1,5 +1,6 @@
 import { type TrafficRouter } from '@apex/flags';
 import { type PlanDeps, planFor } from '../plan.js';
+import { type PromptCaching } from '../prompt-cache/prompt-caching.js';
 import { type Admitted, type Authenticated, type Cohort, type Decided } from '../types.js';
 
 /** Which path a request takes, and why where it is not the gateway. */
@@ -11,11 +12,12 @@ export function assignCohort(request: Authenticated, traffic: TrafficRouter): Co
 
 export interface DecideDeps extends PlanDeps {
   readonly traffic: TrafficRouter;
+  readonly promptCache: Pick<PromptCaching, 'begin'>;
 }
 
 /** What will be done with an admitted request. */
 export function decide(request: Admitted, deps: DecideDeps): Decided {
   const { cohort, reason } = assignCohort(request, deps.traffic);
   const plan = cohort === 'gateway' ? planFor(request, deps) : null;
-  return { ...request, cohort: plan?.decision.arm === 'control' ? 'control' : cohort, reason, plan };
+  return { ...request, cohort: plan?.decision.arm === 'control' ? 'control' : cohort, reason, plan, promptCache: deps.promptCache.begin(request, plan) };
 }

@@ -25,12 +25,18 @@ export function attribute(executed: Executed, prices: PriceBook): Attributed {
     firstByteMs: executed.firstByteAt === null ? null : executed.firstByteAt - request.receivedAt,
     durationMs: executed.endedAt - request.receivedAt,
   });
-  return { record, attempts, receipt: request.plan === null ? null : receiptFor(request, request.plan, servedBy(executed, attempts), prices), trace: request.trace };
+  return { record, attempts, receipt: request.plan === null ? null : receiptFor(request, request.plan, servedBy(executed, attempts, prices), prices), trace: request.trace };
 }
 
-function servedBy({ attempts, status, httpStatus, target }: Executed, rows: readonly AttemptRow[]): Served {
+function servedBy({ request, attempts, status, httpStatus, target }: Executed, rows: readonly AttemptRow[], prices: PriceBook): Served {
   const winner = attempts.findLast((attempt) => attempt.status === 'final' && attempt.target === target);
-  return { attempts: rows, good: status === 'final' && httpStatus < 300, servedModel: target?.model ?? null, baselineUsage: winner?.usage ?? null, steps: [] };
+  const served = { attempts: rows, good: status === 'final' && httpStatus < 300, servedModel: target?.model ?? null };
+  const usage = winner?.usage ?? null;
+  const { promptCache } = request;
+  if (usage === null || target === null || promptCache?.actedOn(target, usage) !== true) return { ...served, baselineUsage: usage, steps: [] };
+  const rates = prices.rates(target.provider.priceAs, target.model, usage.promptTokens, request.receivedAt);
+  if (rates === null) return { ...served, baselineUsage: usage, steps: [] };
+  return { ...served, baselineUsage: promptCache.asSent(usage), steps: [{ mechanism: 'prompt_cache', usage, rates }] };
 }
 
 /** The record of a request that was answered from the exact cache: nothing was called, and nothing paid. */
@@ -39,7 +45,7 @@ export function attributeHit(request: Decided, cached: CachedAnswer, endedAt: nu
   const durationMs = endedAt - request.receivedAt;
   const record = recordRow(request, [], { target, call: request.call, status: 'final', httpStatus: cached.status, errorCode: null, firstByteMs: durationMs, durationMs });
   const step: Step = { mechanism: 'exact_cache', usage: cached.usage, rates: null };
-  const served: Served = { attempts: [], good: true, servedModel: cached.model, baselineUsage: usageIfAskedAgain(cached.usage, cached.provider), steps: [step] };
+  const served: Served = { attempts: [], good: true, servedModel: cached.model, baselineUsage: request.promptCache?.asSent(cached.usage) ?? usageIfAskedAgain(cached.usage, cached.provider), steps: [step] };
   return { record, attempts: [], receipt: request.plan === null ? null : receiptFor(request, request.plan, served, prices), trace: request.trace };
 }
 
