@@ -1,7 +1,7 @@
 import { type Clock, firstIdAt } from '@apex/common';
 import { type DataSource } from 'typeorm';
-import { receiptOf, STORED_RECEIPT_COLUMNS, type StoredAdjustment, type StoredReceipt } from './adapters/receipt-rows.js';
-import { foldAdjustments } from './core/savings/receipt.js';
+import { adjustedReceipts } from './adapters/adjusted-receipts.js';
+import { type ClaimedSavings } from './core/experiment/billed.js';
 import { type Arm, type Mechanism, MECHANISMS, type Receipt } from './core/savings/receipt.types.js';
 
 /** Sums over receipts with what was learned about them later. Amounts are decimal strings of picodollars. */
@@ -26,7 +26,6 @@ export interface SavingsSummary {
 }
 
 const DEFAULT_PERIOD_MS = 30 * 86_400_000;
-const PAGE = 1_000;
 
 interface Cell {
   receipts: bigint;
@@ -59,7 +58,7 @@ export class SavingsQuery {
   async summarize({ customerId, from, to }: { readonly customerId: string; readonly from?: Date; readonly to?: Date }): Promise<SavingsSummary> {
     const end = to ?? new Date(this.clock.now());
     const start = from ?? new Date(end.getTime() - DEFAULT_PERIOD_MS);
-    const bounds = [customerId, firstIdAt(start.getTime()), firstIdAt(end.getTime())];
+    const range = { customerId, from: firstIdAt(start.getTime()), to: firstIdAt(end.getTime()) };
     const cells = new Map<string, { readonly arm: Arm; readonly model: string; readonly cell: Cell }>();
     const cellOf = (arm: Arm, model: string): Cell => {
       const name = `${arm} ${model}`;
@@ -67,8 +66,11 @@ export class SavingsQuery {
       if (found === undefined) cells.set(name, (found = { arm, model, cell: emptyCell() }));
       return found.cell;
     };
-    for (const row of await this.dataSource.query<CellRow[]>(UNADJUSTED, bounds)) addRow(cellOf(row.arm, row.requested_model), row);
-    for await (const receipt of this.adjusted(bounds)) addReceipt(cellOf(receipt.inputs.arm, receipt.inputs.requestedModel), receipt);
+    // Of one moment: a receipt that something is learned about meanwhile must not count in both.
+    await this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+      for (const row of await manager.query<CellRow[]>(UNADJUSTED, [range.customerId, range.from, range.to])) addRow(cellOf(row.arm, row.requested_model), row);
+      for await (const receipt of adjustedReceipts(manager, range)) addReceipt(cellOf(receipt.inputs.arm, receipt.inputs.requestedModel), receipt);
+    });
 
     const all = [...cells.values()];
     const models = [...new Set(all.map(({ model }) => model))].sort();
@@ -81,24 +83,13 @@ export class SavingsQuery {
       models: models.map((model) => ({ model, ...over(all.filter((one) => one.model === model)) })),
     };
   }
-
-  /** The few receipts that something was learned about, folded. */
-  private async *adjusted(bounds: readonly string[]): AsyncGenerator<Receipt> {
-    let after = bounds[1]!;
-    for (let first = true, page = PAGE; page === PAGE; first = false) {
-      const rows = await this.dataSource.query<StoredReceipt[]>(
-        `select ${STORED_RECEIPT_COLUMNS} from receipts r where customer_id = $1 and request_id ${first ? '>=' : '>'} $2 and request_id < $3
-         and exists (select from receipt_adjustments a where a.request_id = r.request_id) order by request_id limit ${PAGE}`,
-        [bounds[0], after, bounds[2]],
-      );
-      const facts = await this.dataSource.query<StoredAdjustment[]>('select id, request_id, customer_id, fact from receipt_adjustments where request_id = any($1)', [rows.map((row) => row.request_id)]);
-      const factsOf = Map.groupBy(facts, (row) => row.request_id);
-      for (const row of rows) yield foldAdjustments(receiptOf(row), (factsOf.get(row.request_id) ?? []).map(({ fact }) => fact));
-      page = rows.length;
-      after = rows.at(-1)?.request_id ?? after;
-    }
-  }
 }
+
+/** What a summary's receipts claim, as the rule of what is billed takes it. */
+export const claimedSavings = ({ total: { savingPicodollars, mechanisms } }: SavingsSummary): ClaimedSavings => ({
+  savingPd: BigInt(savingPicodollars),
+  losslessPd: BigInt(mechanisms.exact_cache.savingPicodollars) + BigInt(mechanisms.prompt_cache.savingPicodollars),
+});
 
 const emptyCell = (): Cell => ({ receipts: 0n, void: 0n, baseline: 0n, actual: 0n, saving: 0n, overhead: 0n, mechanisms: new Map() });
 

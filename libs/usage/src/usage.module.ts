@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { SystemClock } from '@apex/common';
 import { DataSource } from 'typeorm';
+import { Experiments } from './experiments.service.js';
 import { UsageRecorder } from './ports/usage-recorder.js';
 import { Reconciler } from './reconciler.service.js';
 import { RecordingService, type UsageConfig } from './recording.service.js';
@@ -11,7 +12,7 @@ import { Sealing } from './sealing.js';
 import { UsageQuery } from './usage-query.service.js';
 
 /**
- * Provides `UsageRecorder`, `UsageQuery`, `Receipts`, `SavingsQuery`, `Reconciler` and `RecordingService` to the whole application. The journal can
+ * Provides `UsageRecorder`, `UsageQuery`, `Receipts`, `SavingsQuery`, `Experiments`, `Reconciler` and `RecordingService` to the whole application. The journal can
  * be written from the first moment; it is replayed when the application starts and flushed when it ends.
  */
 @Global()
@@ -26,10 +27,11 @@ export class UsageModule {
         { provide: UsageQuery, useFactory: (dataSource: DataSource) => new UsageQuery(dataSource, new SystemClock()), inject: [DataSource] },
         { provide: Receipts, useFactory: (dataSource: DataSource) => new Receipts(dataSource, new SystemClock()), inject: [DataSource] },
         { provide: SavingsQuery, useFactory: (dataSource: DataSource) => new SavingsQuery(dataSource, new SystemClock()), inject: [DataSource] },
+        { provide: Experiments, useFactory: (dataSource: DataSource) => new Experiments(dataSource), inject: [DataSource] },
         { provide: Sealing, useFactory: (dataSource: DataSource) => new Sealing(new Sealer(dataSource)), inject: [DataSource] },
         { provide: Reconciler, useFactory: (dataSource: DataSource, recording: RecordingService) => new Reconciler(dataSource, () => recording.flushWithin(10_000)), inject: [DataSource, RecordingService] },
       ],
-      exports: [RecordingService, UsageRecorder, UsageQuery, Receipts, SavingsQuery, Reconciler],
+      exports: [RecordingService, UsageRecorder, UsageQuery, Receipts, SavingsQuery, Experiments, Reconciler],
     };
   }
 }

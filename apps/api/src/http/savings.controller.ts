@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { actorOf, Caller, CustomerAccess, CustomerId, type CallerContext } from '@apex/auth';
 import { ApexError, Clock, instantSchema, invalid } from '@apex/common';
 import { ActivePolicies, periodAt, secretHash } from '@apex/policy';
-import { MECHANISMS, Receipts, SavingsQuery, type ReceiptView, type SavingsSummary } from '@apex/usage';
+import { claimedSavings, estimateSaving, Experiments, MECHANISMS, Receipts, SavingsQuery, type ReceiptView, type SavingsSummary } from '@apex/usage';
+import { experimentSchema, experimentView, type ExperimentView } from './support/experiment-view.js';
 import { ZodBody, ZodParam, ZodQuery } from './support/zod-params.js';
 import { ZodResponse } from './support/zod-response.js';
 
@@ -25,7 +26,7 @@ const summarySchema = z.object({
   total: sumsSchema,
   arms: z.object({ treated: sumsSchema, control: sumsSchema }),
   models: z.array(sumsSchema.extend({ model: z.string() })),
-  experiment: z.object({ period: z.string(), secretHash: z.string().nullable().describe('SHA-256 of the secret that assigns this period’s arms; the secret itself comes with the statement') }),
+  experiment: experimentSchema.extend({ period: z.string(), secretHash: z.string().nullable().describe('SHA-256 of the secret that assigns this period’s arms; the secret itself comes with the statement') }),
 });
 
 const periodSchema = z.object({ from: instantSchema.optional().describe('Inclusive; default: 30 days before `to`'), to: instantSchema.optional().describe('Exclusive; default: now') });
@@ -42,20 +43,22 @@ export class SavingsController {
   constructor(
     private readonly receipts: Receipts,
     private readonly savings: SavingsQuery,
+    private readonly experiments: Experiments,
     private readonly policies: ActivePolicies,
     private readonly clock: Clock,
   ) {}
 
-  /** What a period's receipts add up to: net, by mechanism, model and arm. */
+  /** What a period's receipts add up to: net, by mechanism, model and arm; and what the randomised experiment says of it. */
   @Get('savings')
   @CustomerAccess('usage:read')
   @ZodResponse(200, summarySchema)
-  async summarize(@ZodQuery(periodSchema) query: z.output<typeof periodSchema>, @CustomerId() customerId: string): Promise<SavingsSummary & { experiment: { period: string; secretHash: string | null } }> {
+  async summarize(@ZodQuery(periodSchema) query: z.output<typeof periodSchema>, @CustomerId() customerId: string): Promise<SavingsSummary & { experiment: ExperimentView & { period: string; secretHash: string | null } }> {
     const { from, to } = ordered(query);
     const summary = await this.savings.summarize({ customerId, ...(from && { from }), ...(to && { to }) });
+    const assigned = await this.experiments.between(customerId, new Date(summary.from), new Date(summary.to), periodAt);
     const now = this.clock.now();
     const secret = this.policies.secretAt(customerId, now);
-    return { ...summary, experiment: { period: periodAt(now).name, secretHash: secret === null ? null : secretHash(secret) } };
+    return { ...summary, experiment: { ...experimentView(estimateSaving(assigned), claimedSavings(summary)), period: periodAt(now).name, secretHash: secret === null ? null : secretHash(secret) } };
   }
 
   /** One request's receipt with all that it is computed from. */
