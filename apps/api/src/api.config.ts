@@ -1,9 +1,10 @@
 import { authEnvSchema, type AuthConfig } from '@apex/auth';
 import { parseEnv } from '@apex/common';
 import { databaseEnvSchema } from '@apex/database';
+import { flagsEnvSchema, unleashConfig, type UnleashConfig } from '@apex/flags';
 import { gatewayConfigSchema, type GatewayConfig } from '@apex/gateway';
 import { llmConfig, llmEnvSchema, type LlmConfig } from '@apex/llm';
-import { telemetryConfig, telemetryEnvSchema, type TelemetryConfig } from '@apex/telemetry';
+import { analyticsConfig, type AnalyticsConfig, analyticsEnvSchema, telemetryConfig, telemetryEnvSchema, type TelemetryConfig } from '@apex/telemetry';
 import { z } from 'zod';
 import { edgeEnvSchema, type EdgeConfig } from './http/edge/edge.config.js';
 import { type ProcessGroup } from './process-group.js';
@@ -34,7 +35,7 @@ const processSchema = z.object({
   APEX_JOURNAL_SYNC: z.enum(['second', 'always']).default('second'),
 });
 
-const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape).extend(telemetryEnvSchema.shape).extend(databaseEnvSchema.shape).extend(edgeEnvSchema.shape);
+const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape).extend(telemetryEnvSchema.shape).extend(analyticsEnvSchema.shape).extend(databaseEnvSchema.shape).extend(edgeEnvSchema.shape);
 
 export interface ApiConfig {
   readonly process: z.infer<typeof processSchema>;
@@ -44,6 +45,9 @@ export interface ApiConfig {
   readonly llm: LlmConfig;
   readonly auth: AuthConfig;
   readonly telemetry: TelemetryConfig;
+  /** null: flags come from Postgres alone. */
+  readonly unleash: UnleashConfig | null;
+  readonly analytics: AnalyticsConfig;
 }
 
 /** Every lib's part of the environment, parsed once. @throws ConfigError naming the variables that are wrong */
@@ -65,6 +69,9 @@ export function readApiConfig(options: ApiOptions): ApiConfig {
     llm,
     auth: { home: options.home, platformKeys, encryptionKey: env.APEX_ENCRYPTION_KEY, oldEncryptionKeys: env.APEX_ENCRYPTION_KEYS_OLD, adminToken: env.APEX_ADMIN_TOKEN, failuresPerMinute: env.APEX_AUTH_FAILURES_PER_MINUTE },
     telemetry: telemetryConfig(env),
+    unleash: unleashConfig(parseEnv(flagsEnvSchema, options.env)),
+    // Beside a worker, processes that serve leave it to the worker.
+    analytics: analyticsConfig(env, options.role !== 'api'),
   };
 }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Bus } from '@apex/queue';
+import { TelemetryStatus } from '@apex/telemetry';
 import { DataSource } from 'typeorm';
 import { type GroupState, ProcessGroup } from './process-group.js';
 
@@ -34,6 +35,7 @@ export class HealthService {
     private readonly bus: Bus,
     @Inject(REDIS_NOTE) private readonly redisNote: { readonly note: string | null },
     private readonly group: ProcessGroup,
+    private readonly telemetry: TelemetryStatus,
   ) {}
 
   get takesTraffic(): boolean {
@@ -45,11 +47,11 @@ export class HealthService {
   }
 
   async check(): Promise<Health> {
-    const postgres = await this.postgres();
+    const [postgres, clickhouse] = await Promise.all([this.postgres(), this.telemetry.check()]);
     const redis: Check = this.bus.connected === null ? { status: 'absent', ...(this.redisNote.note === null ? {} : { note: this.redisNote.note }) } : { status: this.bus.connected ? 'up' : 'down' };
     const processes = { worker: this.group.worker, ...this.group.state() };
-    const ok = postgres.status === 'up' && redis.status === 'up' && processes.serving === processes.configured;
-    return { status: ok ? 'ok' : 'degraded', uptimeSeconds: Math.floor(process.uptime()), checks: { postgres, redis }, processes };
+    const ok = postgres.status === 'up' && redis.status === 'up' && clickhouse !== 'down' && processes.serving === processes.configured;
+    return { status: ok ? 'ok' : 'degraded', uptimeSeconds: Math.floor(process.uptime()), checks: { postgres, redis, ...(clickhouse === null ? {} : { clickhouse: { status: clickhouse } }) }, processes };
   }
 
   private async postgres(): Promise<Check> {

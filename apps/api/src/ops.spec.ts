@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { GatewayMetrics, Tracing, telemetryConfig } from '@apex/telemetry';
+import { GatewayMetrics, registerFeedMetrics, Tracing, telemetryConfig } from '@apex/telemetry';
 import { type AttemptRow, type UsageRecordRow } from '@apex/usage';
 import { registerGauges } from './gauges.js';
 
@@ -20,6 +20,7 @@ async function exposed(): Promise<Map<string, Set<string>>> {
     home: tmpdir(),
     dataPlane: { pipeline: { answersReplayed: 0, requestsInFlight: 0 }, upstream: { poolStats: () => ({}) }, board: { breakers: () => new Map([['openai', { closed: 1, open: 0, half_open: 0 }]]) } },
   });
+  registerFeedMetrics(metrics, { sent: 0, failures: 0, waitingSeconds: () => Promise.resolve(0) });
   const attempt = { provider: 'openai', model: 'gpt-4o', status: 'final', http_status: 200, error_code: null, duration_ms: 5 } as AttemptRow;
   const record = { ...attempt, surface: 'messages', path: 'gateway', stream: true, requested_model: 'gpt-4o', served_model: 'gpt-4o', pricing: 'priced', attempts: 1, prompt_tokens: 1, completion_tokens: 1, cost_pd: 1, first_byte_ms: 1 } as unknown as UsageRecordRow;
   metrics.observe(record, [attempt]);

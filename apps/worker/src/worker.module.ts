@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DatabaseModule } from '@apex/database';
 import { QueueModule } from '@apex/queue';
-import { TelemetryModule } from '@apex/telemetry';
+import { AnalyticsModule, TelemetryModule } from '@apex/telemetry';
 import { UsageModule } from '@apex/usage';
 import { type ApiConfig, type ApiOptions } from '../../api/src/api.config.js';
 import { HealthService, REDIS_NOTE } from '../../api/src/health.service.js';
@@ -18,6 +18,7 @@ export class WorkerModule {
         DatabaseModule.forRoot({ url: options.databaseUrl, entities: [], migrations: [], applicationName: 'apex-worker', ...config.database }),
         QueueModule.forRoot({ url: options.redis.url }),
         TelemetryModule.forRoot(),
+        AnalyticsModule.forRoot(config.analytics),
         UsageModule.forRoot({ home: options.home, sync: config.process.APEX_JOURNAL_SYNC }),
       ],
       controllers: [HealthController],

@@ -7,3 +7,4 @@ export { ConfigError, parseEnv } from './config.js';
 export { sha256, secretsEqual } from './hashing.js';
 export { addressGroup, addressScope, forbiddenHost, mayReach, type AddressScope, type OutboundPolicy } from './ip-address.js';
 export { customerIdSchema, reasonSchema, instantSchema, envBoolean, envInt } from './schemas.js';
+export { FAILPOINTS, failpoint } from './failpoint.js';

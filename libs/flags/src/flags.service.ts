@@ -2,19 +2,23 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@ne
 import { ApexError, Clock } from '@apex/common';
 import { Bus } from '@apex/queue';
 import { DataSource } from 'typeorm';
-import { FlagRepository } from './adapters/flag-repository.js';
+import { type Authority, FlagRepository } from './adapters/flag-repository.js';
 import { type Change, FlagStore } from './adapters/flag-store.js';
 import { realisedShare, type RealisedShare } from './adapters/realised-share.js';
+import { type UnleashFeed } from './adapters/unleash-feed.js';
+import { ROLLOUT_FEATURE } from './adapters/unleash-features.js';
 import { UnleashRouter } from './adapters/unleash-router.js';
 import { type FlagDefinition } from './core/definitions.js';
 import { type Stickiness } from './core/flag-state.js';
 import { type FeatureFlagEntity } from './entities/feature-flag.entity.js';
-import { FLAG_DEFINITIONS, FLAGS_CHANNEL } from './flags.tokens.js';
+import { FLAG_DEFINITIONS, FLAGS_CHANNEL, UNLEASH_FEED } from './flags.tokens.js';
 
 export interface FlagView {
   readonly name: string;
   readonly description: string;
+  /** As it is in force, for a customer whom no exception names. */
   readonly enabled: boolean;
+  readonly authority: Authority;
   /** Customers for whom it is on although `enabled` is false. */
   readonly alsoFor: readonly string[];
   /** `default` until an admin has set it. */
@@ -27,6 +31,7 @@ export interface TrafficView {
   /** The complement of `gatewayPercentage`. */
   readonly legacyPercentage: number;
   readonly stickiness: Stickiness;
+  readonly authority: Authority;
   /** Customers who are inside although the percentage leaves them out. */
   readonly alsoFor: readonly string[];
   readonly realised: RealisedShare;
@@ -48,14 +53,17 @@ export class FlagsService implements OnModuleInit, OnModuleDestroy {
     private readonly bus: Bus,
     private readonly dataSource: DataSource,
     private readonly clock: Clock,
+    @Inject(UNLEASH_FEED) private readonly feed: UnleashFeed | null,
   ) {}
 
   async onModuleInit(): Promise<void> {
     await this.store.seed([...this.definitions.keys()]);
     await this.router.start();
+    await this.feed?.start();
   }
 
   async onModuleDestroy(): Promise<void> {
+    await this.feed?.stop();
     this.router.stop();
     await this.repository.drained();
   }
@@ -71,7 +79,7 @@ export class FlagsService implements OnModuleInit, OnModuleDestroy {
 
   async list(): Promise<FlagView[]> {
     const rows = new Map((await this.store.flags()).map((row) => [row.name, row]));
-    return [...this.definitions.values()].map((definition) => toView(definition, rows.get(definition.name)));
+    return [...this.definitions.values()].map((definition) => this.view(definition, rows.get(definition.name)));
   }
 
   /** @throws ApexError 404 `unknown_flag` */
@@ -84,10 +92,11 @@ export class FlagsService implements OnModuleInit, OnModuleDestroy {
 
   /**
    * Turns a flag on or off for everybody; exceptions made for single customers end.
-   * @throws ApexError 404 `unknown_flag`
+   * @throws ApexError 404 `unknown_flag`, 409 `set_in_unleash`
    */
   async set(name: string, enabled: boolean, change: Change): Promise<FlagView> {
     this.definition(name);
+    this.mayBeSetHere(name);
     await this.store.setFlag(name, enabled, change);
     await this.announce();
     return this.get(name);
@@ -95,12 +104,15 @@ export class FlagsService implements OnModuleInit, OnModuleDestroy {
 
   async traffic(): Promise<TrafficView> {
     const [row, realised] = await Promise.all([this.store.traffic(), realisedShare(this.dataSource, this.clock.now())]);
-    const { gatewayPercentage, stickiness, alsoFor, updatedBy, updatedAt } = row;
-    return { gatewayPercentage, legacyPercentage: 100 - gatewayPercentage, stickiness, alsoFor, realised, updatedBy, updatedAt };
+    const { updatedAt } = row;
+    const authority = this.repository.authority(ROLLOUT_FEATURE);
+    const { gatewayPercentage, stickiness, alsoFor, updatedBy } = authority === 'apex' ? row : { ...this.router.rollout(), alsoFor: [], updatedBy: 'unleash' };
+    return { gatewayPercentage, legacyPercentage: 100 - gatewayPercentage, stickiness, authority, alsoFor, realised, updatedBy, updatedAt };
   }
 
-  /** Sets the percentage, and the stickiness if given; exceptions made for single customers end. */
+  /** Sets the percentage, and the stickiness if given; exceptions made for single customers end. @throws ApexError 409 `set_in_unleash` */
   async setTraffic(wanted: { gatewayPercentage: number; stickiness?: Stickiness }, change: Change): Promise<TrafficView> {
+    this.mayBeSetHere(ROLLOUT_FEATURE);
     await this.store.setTraffic(wanted, change);
     await this.announce();
     return this.traffic();
@@ -112,6 +124,19 @@ export class FlagsService implements OnModuleInit, OnModuleDestroy {
    */
   async quickStartFor(customerId: string): Promise<void> {
     if (await this.store.quickStart(customerId)) await this.announce();
+  }
+
+  /** What the server lists is its own to change; what it lists no more, an admin may take over. */
+  private mayBeSetHere(name: string): void {
+    if (this.repository.authority(name) === 'unleash') {
+      throw new ApexError('set_in_unleash', 409, `The Unleash server decides about '${name}': change it there. Once its toggle is archived there, it can be set here again.`);
+    }
+  }
+
+  private view({ name, description }: FlagDefinition, row: FeatureFlagEntity | undefined): FlagView {
+    const authority = this.repository.authority(name);
+    if (authority !== 'apex') return { name, description, enabled: this.router.isEnabled(name, null), authority, alsoFor: [], updatedBy: 'unleash', updatedAt: null };
+    return { name, description, enabled: row?.enabled ?? false, authority, alsoFor: row?.alsoFor ?? [], updatedBy: row?.updatedBy ?? 'default', updatedAt: row?.updatedAt ?? null };
   }
 
   private definition(name: string): FlagDefinition {
@@ -129,14 +154,3 @@ export class FlagsService implements OnModuleInit, OnModuleDestroy {
 }
 
 const unknownFlag = (name: string): ApexError => new ApexError('unknown_flag', 404, `There is no flag '${name.slice(0, 64)}'.`);
-
-function toView(definition: FlagDefinition, row: FeatureFlagEntity | undefined): FlagView {
-  return {
-    name: definition.name,
-    description: definition.description,
-    enabled: row?.enabled ?? false,
-    alsoFor: row?.alsoFor ?? [],
-    updatedBy: row?.updatedBy ?? 'default',
-    updatedAt: row?.updatedAt ?? null,
-  };
-}

@@ -1,4 +1,5 @@
 export { FlagsModule, type FlagsConfig } from './flags.module.js';
+export { flagsEnvSchema, unleashConfig, type UnleashConfig } from './flags.config.js';
 export { FlagsService, type FlagView, type TrafficView } from './flags.service.js';
 export { type Change } from './adapters/flag-store.js';
 export { type RealisedShare } from './adapters/realised-share.js';

@@ -89,6 +89,7 @@ describe('flags and traffic over HTTP', () => {
         gatewayPercentage: 10,
         legacyPercentage: 90,
         stickiness: 'session',
+        authority: 'apex',
         alsoFor: [],
         realised: { windowMinutes: 15, requests: 0, gatewayRequests: 0, share: null },
         updatedBy: 'operator:root',

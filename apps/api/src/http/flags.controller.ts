@@ -12,6 +12,7 @@ const flagSchema = z.object({
   name: z.string(),
   description: z.string(),
   enabled: z.boolean(),
+  authority: z.enum(['apex', 'unleash', 'unleash_last_known']).describe('Who decides: this API, the Unleash server (a PUT is refused), or what that server said when it still listed it'),
   alsoFor: z.array(z.string()).describe('Customers for whom it is on although `enabled` is false'),
   updatedBy: z.string(),
   updatedAt: z.iso.datetime().nullable(),

@@ -9,9 +9,10 @@ import { ZodResponse } from './support/zod-response.js';
 
 const bodySchema = z.strictObject({ gatewayPercentage: percentageSchema, stickiness: stickinessSchema.optional(), reason: reasonSchema });
 const trafficSchema = z.object({
-  gatewayPercentage: percentageSchema,
-  legacyPercentage: percentageSchema.describe('The complement of gatewayPercentage; read-only'),
+  gatewayPercentage: z.number().min(0).max(100).describe('Whole, unless Unleash decides; constraints of Unleash are not in it'),
+  legacyPercentage: z.number().min(0).max(100).describe('The complement of gatewayPercentage; read-only'),
   stickiness: stickinessSchema,
+  authority: z.enum(['apex', 'unleash', 'unleash_last_known']).describe('Who decides: this API, the Unleash server (a PUT is refused), or what that server said when it still listed it'),
   alsoFor: z.array(z.string()).describe('Customers who are inside although the percentage leaves them out'),
   realised: z.object({
     windowMinutes: z.int(),

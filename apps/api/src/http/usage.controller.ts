@@ -1,9 +1,10 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Caller, CustomerAccess, isOperator, type CallerContext } from '@apex/auth';
+import { Caller, CustomerAccess, type CallerContext } from '@apex/auth';
 import { customerIdSchema, instantSchema, invalid } from '@apex/common';
 import { GROUPINGS, UsageQuery, type UsageSummary } from '@apex/usage';
+import { customerScope } from './support/customer-scope.js';
 import { ZodQuery } from './support/zod-params.js';
 import { ZodResponse } from './support/zod-response.js';
 
@@ -47,14 +48,6 @@ export class UsageController {
   summarize(@ZodQuery(querySchema) query: z.output<typeof querySchema>, @Caller() caller: CallerContext): Promise<UsageSummary> {
     const { from, to, groupBy } = query;
     if (from && to && from > to) throw invalid('from is after to.', 'from');
-    return this.usage.summarize({ customerId: scopeOf(caller, query.customerId), groupBy, ...(from && { from }), ...(to && { to }) });
+    return this.usage.summarize({ customerId: customerScope(caller, query.customerId), groupBy, ...(from && { from }), ...(to && { to }) });
   }
-}
-
-/** Whose usage: only an operator ever gets null, which is everybody's. */
-function scopeOf(caller: CallerContext, requested: string | undefined): string | null {
-  if (isOperator(caller)) return requested ?? null;
-  const own = caller.kind === 'operator' ? null : caller.customerId;
-  if (own === null) throw invalid('Say for which customer: ?customerId=', 'customerId');
-  return own;
 }

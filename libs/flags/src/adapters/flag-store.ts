@@ -2,8 +2,10 @@ import { type AuditLog } from '@apex/auth';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { GATEWAY_ENABLED } from '../core/definitions.js';
 import { type TrafficSetting } from '../core/flag-state.js';
+import { type ServerToggle } from '../core/server-toggles.js';
 import { FeatureFlagEntity } from '../entities/feature-flag.entity.js';
 import { TrafficEntity } from '../entities/traffic.entity.js';
+import { ROLLOUT_FEATURE } from './unleash-features.js';
 
 /** Who changes something, and why; both end up in the audit log. */
 export interface Change {
@@ -18,7 +20,8 @@ const UNTOUCHED = 'default';
 const STATE = `
   select jsonb_build_object(
     'flags', (select coalesce(jsonb_agg(jsonb_build_object('name', name, 'enabled', enabled, 'alsoFor', also_for) order by name), '[]') from feature_flags),
-    'traffic', (select jsonb_build_object('gatewayPercentage', gateway_percentage, 'stickiness', stickiness, 'alsoFor', also_for) from traffic)
+    'traffic', (select jsonb_build_object('gatewayPercentage', gateway_percentage, 'stickiness', stickiness, 'alsoFor', also_for) from traffic),
+    'lastKnown', (select coalesce(jsonb_object_agg(name, toggle), '{}') from unleash_toggles where environment = $1)
   )::text as state`;
 
 /** The rows: reading them, and changing them under a lock with the audit record in the same transaction. */
@@ -26,6 +29,8 @@ export class FlagStore {
   constructor(
     private readonly dataSource: DataSource,
     private readonly audit: Pick<AuditLog, 'record'>,
+    /** Unleash's, of which the last known state counts; null counts none. */
+    private readonly environment: string | null = null,
   ) {}
 
   /** Makes the rows that are missing; the others stay as they are. */
@@ -35,10 +40,19 @@ export class FlagStore {
 
   /** The whole state as JSON text (`flagStateSchema`). */
   async readState(): Promise<string> {
-    const rows = await this.dataSource.query<{ state: string }[]>(STATE);
+    const rows = await this.dataSource.query<{ state: string }[]>(STATE, [this.environment]);
     const state = rows[0]?.state;
     if (state === undefined) throw new Error('no state was read');
     return state;
+  }
+
+  /** Keeps what the Unleash server has said, for the time when it does not. */
+  async keepToggles(toggles: readonly ServerToggle[]): Promise<void> {
+    await this.dataSource.query(
+      `insert into unleash_toggles (environment, name, toggle) select $1, one->>'name', one from jsonb_array_elements($2::jsonb) one
+       on conflict (environment, name) do update set toggle = excluded.toggle, changed_at = now() where unleash_toggles.toggle is distinct from excluded.toggle`,
+      [this.environment, JSON.stringify(toggles)],
+    );
   }
 
   async flags(): Promise<FeatureFlagEntity[]> {
@@ -53,6 +67,7 @@ export class FlagStore {
   async setFlag(name: string, enabled: boolean, change: Change): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       await this.changeFlag(manager, name, { enabled, alsoFor: [], updatedBy: change.actor }, { action: 'flag.set', ...change });
+      await this.forgetToggle(manager, name);
     });
   }
 
@@ -60,6 +75,7 @@ export class FlagStore {
   async setTraffic(wanted: { gatewayPercentage: number; stickiness?: TrafficSetting['stickiness'] }, change: Change): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       await this.changeTraffic(manager, { ...wanted, alsoFor: [], updatedBy: change.actor }, { action: 'traffic.set', ...change });
+      await this.forgetToggle(manager, ROLLOUT_FEATURE);
     });
   }
 
@@ -77,6 +93,11 @@ export class FlagStore {
       const traffic = await this.changeTraffic(manager, wanted, record, isNews);
       return flag || traffic;
     });
+  }
+
+  /** An admin's setting takes over from what Unleash said when it still listed the toggle. */
+  private async forgetToggle(manager: EntityManager, name: string): Promise<void> {
+    await manager.query('delete from unleash_toggles where environment = $1 and name = $2', [this.environment, name]);
   }
 
   private async changeFlag(

@@ -2,6 +2,7 @@ import { type UnleashConfig } from 'unleash-client';
 import { Operator } from 'unleash-client/lib/strategy/strategy.js';
 import { type FlagDefinition } from '../core/definitions.js';
 import { type FlagSetting, type FlagState, type Stickiness, type TrafficSetting } from '../core/flag-state.js';
+import { type ServerToggle } from '../core/server-toggles.js';
 
 // The package's index does not name these two; its configuration does.
 export type UnleashRepository = NonNullable<UnleashConfig['repository']>;
@@ -52,4 +53,28 @@ export function stickinessOf(feature: UnleashFeature | undefined): Stickiness | 
   const property = feature?.strategies?.find((strategy) => strategy.name === 'flexibleRollout')?.parameters['stickiness'];
   for (const stickiness of ['customer', 'key', 'session'] as const) if (STICKINESS_PROPERTY[stickiness] === property) return stickiness;
   return null;
+}
+
+/** A server's toggle as a feature. */
+export const fromServer = (toggle: ServerToggle): UnleashFeature => ({
+  name: toggle.name,
+  enabled: toggle.enabled,
+  strategies: toggle.strategies.map((strategy) => ({ ...strategy, constraints: strategy.constraints.map((constraint) => ({ ...constraint, operator: Operator[constraint.operator] })) })),
+});
+
+/** The share that a rollout feature gives to customers whom no constraint names. */
+export function generalPercentage(feature: UnleashFeature | undefined): number {
+  if (!feature?.enabled) return 0;
+  const open = (feature.strategies ?? []).filter((strategy) => strategy.constraints.length === 0);
+  if (feature.strategies?.length === 0) return 100;
+  return Math.max(0, ...open.map((strategy) => (strategy.name === 'flexibleRollout' ? Number(strategy.parameters['rollout']) : 100)));
+}
+
+const OF_THE_CUSTOMER = new Set<string>(['customerId', 'userId', 'environment', 'appName']);
+
+/** Whether an answer may be held: it depends on nothing but the customer and the one thing that a rollout is sticky to. */
+export function canBeHeld(feature: UnleashFeature | undefined): boolean {
+  const strategies = feature?.strategies ?? [];
+  const stickinesses = new Set(strategies.filter((strategy) => strategy.name === 'flexibleRollout').map((strategy) => strategy.parameters['stickiness']));
+  return stickinesses.size <= 1 && strategies.every((strategy) => strategy.constraints.every(({ contextName, operator }) => OF_THE_CUSTOMER.has(contextName) && !operator.startsWith('DATE_')));
 }

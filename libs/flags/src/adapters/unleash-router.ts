@@ -4,7 +4,7 @@ import { GATEWAY_ENABLED } from '../core/definitions.js';
 import { type Stickiness } from '../core/flag-state.js';
 import { PairCache } from '../core/pair-cache.js';
 import { type Assignment, TrafficRouter, type TrafficSubject } from '../ports/traffic-router.js';
-import { ROLLOUT_FEATURE, STICKINESS_PROPERTY, stickinessOf, type UnleashRepository } from './unleash-features.js';
+import { canBeHeld, generalPercentage, ROLLOUT_FEATURE, STICKINESS_PROPERTY, stickinessOf, type UnleashRepository } from './unleash-features.js';
 
 const GATEWAY: Assignment = Object.freeze({ cohort: 'gateway' });
 const FLAG_OFF: Assignment = Object.freeze({ cohort: 'direct', reason: 'flag_off' });
@@ -28,10 +28,14 @@ export class UnleashRouter extends TrafficRouter {
   private readonly flags = new PairCache<boolean>(CACHE_CAPACITY);
   private stickiness: Stickiness | null = 'customer';
 
-  constructor(repository: UnleashRepository) {
+  /** Whether assignments depend on no more than their key in the cache says. */
+  private holdsAssignments = true;
+
+  constructor(repository: UnleashRepository, environment?: string) {
     super();
     this.unleash = new Unleash({
       appName: 'apex',
+      ...(environment === undefined ? {} : { environment }),
       // The client insists on an address. With a repository of our own and no metrics it is never called.
       url: 'http://unleash.invalid/api/',
       repository,
@@ -59,10 +63,15 @@ export class UnleashRouter extends TrafficRouter {
     const key = customerId ?? '';
     let answer = this.flags.get(name, key);
     if (answer === undefined) {
-      answer = this.unleash.isEnabled(name, { properties: { [STICKINESS_PROPERTY.customer]: customerId ?? undefined } });
-      this.flags.set(name, key, answer);
+      answer = this.unleash.isEnabled(name, { userId: customerId ?? undefined, properties: { [STICKINESS_PROPERTY.customer]: customerId ?? undefined } });
+      if (canBeHeld(this.unleash.getFeatureToggleDefinition(name))) this.flags.set(name, key, answer);
     }
     return answer;
+  }
+
+  /** The share of customers whom no constraint names, and what it is sticky to; `customer` when to nothing. */
+  rollout(): { readonly gatewayPercentage: number; readonly stickiness: Stickiness } {
+    return { gatewayPercentage: generalPercentage(this.unleash.getFeatureToggleDefinition(ROLLOUT_FEATURE)), stickiness: this.stickiness ?? 'customer' };
   }
 
   override assign(subject: TrafficSubject): Assignment {
@@ -82,7 +91,7 @@ export class UnleashRouter extends TrafficRouter {
     const known = this.assignments.get(group, key);
     if (known !== undefined) return known;
     const assignment = this.evaluate(subject);
-    if (key.length <= LONGEST_CACHED_KEY) this.assignments.set(group, key, assignment);
+    if (this.holdsAssignments && key.length <= LONGEST_CACHED_KEY) this.assignments.set(group, key, assignment);
     return assignment;
   }
 
@@ -90,13 +99,15 @@ export class UnleashRouter extends TrafficRouter {
     if (!this.isEnabled(GATEWAY_ENABLED, subject.customerId)) return FLAG_OFF;
     const { customerId, keyId } = subject;
     const session = subject.session ?? undefined;
-    if (this.unleash.isEnabled(ROLLOUT_FEATURE, { properties: { customerId, keyId, session } })) return GATEWAY;
+    if (this.unleash.isEnabled(ROLLOUT_FEATURE, { userId: customerId, sessionId: session, properties: { customerId, keyId, session } })) return GATEWAY;
     return this.stickiness === 'session' && !session ? NO_STICKINESS_ID : NOT_IN_PERCENTAGE;
   }
 
   private forget(): void {
     this.assignments.clear();
     this.flags.clear();
-    this.stickiness = stickinessOf(this.unleash.getFeatureToggleDefinition(ROLLOUT_FEATURE));
+    const rollout = this.unleash.getFeatureToggleDefinition(ROLLOUT_FEATURE);
+    this.stickiness = stickinessOf(rollout);
+    this.holdsAssignments = canBeHeld(rollout) && canBeHeld(this.unleash.getFeatureToggleDefinition(GATEWAY_ENABLED));
   }
 }
