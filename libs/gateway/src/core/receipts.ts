@@ -3,7 +3,7 @@ import { type PriceBook, type Target } from '@apex/llm';
 import { type AttemptRow, computeReceipt, cost, NO_TOKENS, type Receipt, type ReceiptInputs, type Step, type TokenUsage } from '@apex/usage';
 import { type Decided, type Plan } from './types.js';
 
-/** Bytes of JSON per token, for the size of a prompt that no provider has counted: a covariate, never a bill. */
+/** Bytes of JSON per token, for the size of a prompt before any provider has counted it: a covariate, never a bill. */
 const BYTES_PER_TOKEN = 4;
 
 /** Providers that cache nothing unless they are asked to. */
@@ -43,10 +43,12 @@ export function receiptFor(request: Decided, plan: Plan, served: Served, prices:
   if (first === undefined) return null;
   const requested: Target = first.target;
   const usage = served.baselineUsage ?? NO_TOKENS;
-  const promptTokens = served.baselineUsage?.promptTokens ?? Math.ceil(request.body.length / BYTES_PER_TOKEN);
+  // What the provider counts depends on whether it answered; what is known before the treatment must not.
+  const expectedTokens = Math.ceil(request.body.length / BYTES_PER_TOKEN);
+  const promptTokens = served.baselineUsage?.promptTokens ?? expectedTokens;
   const rates = prices.rates(requested.provider.priceAs, requested.model, promptTokens, request.receivedAt);
   if (rates?.input == null) return null;
-  const promptCostPd: Picodollars = cost({ ...NO_TOKENS, promptTokens }, { ...rates, request: 0 });
+  const promptCostPd: Picodollars = cost({ ...NO_TOKENS, promptTokens: expectedTokens }, { ...rates, request: 0 });
   const inputs: ReceiptInputs = {
     v: 1,
     provider: requested.provider.name,
