@@ -7,12 +7,13 @@ import { Reconciler } from './reconciler.service.js';
 import { RecordingService, type UsageConfig } from './recording.service.js';
 import { Receipts } from './receipts.service.js';
 import { SavingsQuery } from './savings-query.service.js';
+import { SealedReceipts } from './sealed-receipts.service.js';
 import { Sealer } from './sealer.service.js';
 import { Sealing } from './sealing.js';
 import { UsageQuery } from './usage-query.service.js';
 
 /**
- * Provides `UsageRecorder`, `UsageQuery`, `Receipts`, `SavingsQuery`, `Experiments`, `Reconciler` and `RecordingService` to the whole application. The journal can
+ * Provides `UsageRecorder`, `UsageQuery`, `Receipts`, `SavingsQuery`, `Experiments`, `SealedReceipts`, `Reconciler` and `RecordingService` to the whole application. The journal can
  * be written from the first moment; it is replayed when the application starts and flushed when it ends.
  */
 @Global()
@@ -28,10 +29,11 @@ export class UsageModule {
         { provide: Receipts, useFactory: (dataSource: DataSource) => new Receipts(dataSource, new SystemClock()), inject: [DataSource] },
         { provide: SavingsQuery, useFactory: (dataSource: DataSource) => new SavingsQuery(dataSource, new SystemClock()), inject: [DataSource] },
         { provide: Experiments, useFactory: (dataSource: DataSource) => new Experiments(dataSource), inject: [DataSource] },
-        { provide: Sealing, useFactory: (dataSource: DataSource) => new Sealing(new Sealer(dataSource)), inject: [DataSource] },
+        { provide: SealedReceipts, useFactory: (dataSource: DataSource) => new SealedReceipts(new Sealer(dataSource)), inject: [DataSource] },
+        { provide: Sealing, useFactory: (dataSource: DataSource, recording: RecordingService) => new Sealing(new Sealer(dataSource), () => recording.statistics().backlogBytes), inject: [DataSource, RecordingService] },
         { provide: Reconciler, useFactory: (dataSource: DataSource, recording: RecordingService) => new Reconciler(dataSource, () => recording.flushWithin(10_000)), inject: [DataSource, RecordingService] },
       ],
-      exports: [RecordingService, UsageRecorder, UsageQuery, Receipts, SavingsQuery, Experiments, Reconciler],
+      exports: [RecordingService, UsageRecorder, UsageQuery, Receipts, SavingsQuery, Experiments, SealedReceipts, Reconciler],
     };
   }
 }
