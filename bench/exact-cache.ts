@@ -7,10 +7,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContentBox } from '@apex/auth';
+import { DEFAULT_POLICY, type PolicySnapshot, RuleDecisionLayer } from '@apex/policy';
 import { createRedis, LocalBus, RedisBus, startEmbeddedRedis } from '@apex/queue';
 import { openResponseCache } from '../libs/gateway/src/adapters/open-response-cache.js';
 import { type CacheAsk, ExactCache, type Recorded } from '../libs/gateway/src/core/cache/exact-cache.js';
 import { exactKey, type KeyedRequest } from '../libs/gateway/src/core/cache/exact-key.js';
+import { type PlanDeps, planFor } from '../libs/gateway/src/core/plan.js';
+import { type Admitted } from '../libs/gateway/src/core/types.js';
 import { scanTopLevel } from '../libs/gateway/src/core/json/top-level.js';
 
 const provider = { name: 'openai', origin: 'https://api.openai.com', basePath: '/v1' } as KeyedRequest['candidates'][number]['target']['provider'];
@@ -87,6 +90,9 @@ const exact = (cache: ReturnType<typeof open>['cache']) =>
       throw error;
     },
   });
+const secret = Buffer.alloc(32, 1);
+const policy: PolicySnapshot = { id: '01956c00-0000-7000-8000-00000000beef', version: 1, customerId: null, document: { ...DEFAULT_POLICY, experiment: { ...DEFAULT_POLICY.experiment, controlPpm: 0 } } };
+const plans: PlanDeps = { policies: { of: () => policy, secretAt: () => secret } as unknown as PlanDeps['policies'], decisions: new RuleDecisionLayer({ isEnabled: () => false }) };
 const strange = (i: number): string => hash('sha256', String(i));
 const hashOf = (i: number): string => hash('sha256', `stored ${i}`);
 const lookup = (cache: ExactCache, hash: string, expected: string): Promise<void> =>
@@ -112,6 +118,16 @@ for (let i = -CALLS; i < CALLS; i++) {
 first.lookup(ask(exactKey(keyed)!), (found) => found.kind === 'miss' && found.flight.end(recorded));
 await new Promise((resolve) => setTimeout(resolve, 500));
 await time('key of 1 KB and lookup, hit in this process', 100_000, () => lookup(first, exactKey(keyed)!, 'memory'));
+const asked = { ...keyed, key: { customerId: 'demo', keyId: 'k' }, labels: { session: null, tags: [] }, call: { model: 'gpt-4o-mini' }, receivedAt: Date.now() } as unknown as Admitted;
+await time('decide, key of 1 KB and lookup, hit', 100_000, () => {
+  if (planFor(asked, plans)?.decision.exactCache == null) throw new Error('not for the cache');
+  return lookup(first, exactKey(keyed)!, 'memory');
+});
+await time('decide, key of 1 KB and lookup, miss', CALLS, (i) => {
+  planFor(asked, plans);
+  exactKey(keyed);
+  return lookup(first, strange(-i - 1), 'miss');
+});
 await time('lookup, hit in Redis', CALLS, (i) => lookup(second, hashOf(i), 'shared'));
 await time('lookup, miss', CALLS, (i) => lookup(first, strange(i), 'miss'));
 const cpu = process.cpuUsage();
