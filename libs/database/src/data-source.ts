@@ -8,8 +8,7 @@ export type EntityClass = (new () => object) | EntitySchema;
 export type MigrationClass = new () => MigrationInterface;
 
 const DEFAULT_STATEMENT_TIMEOUT_MS = 30_000;
-/** To connect, or to get a connection of the pool. */
-const CONNECT_TIMEOUT_MS = 5_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 
 /** This lib's part of the environment. */
 export const databaseEnvSchema = z.object({
@@ -33,6 +32,8 @@ export interface DatabaseConfig {
    * both reject. Default 30,000; 0: no limit, for migrations.
    */
   readonly statementTimeoutMs?: number;
+  /** To connect, or to get a connection of the pool. Default 5,000: requests wait for it; a start may be more patient. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** A data source that is not connected yet. It never changes the schema by itself: migrations do, by `runMigrations`. */
@@ -50,7 +51,7 @@ export function createDataSource(config: DatabaseConfig): DataSource {
     installExtensions: false,
     poolSize: config.poolSize ?? 10,
     applicationName: config.applicationName ?? 'apex',
-    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    connectTimeoutMS: config.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     // A connection that breaks while it is idle is not this process' end: the pool opens a new one.
     poolErrorHandler: () => undefined,
     extra: {

@@ -32,9 +32,12 @@ export async function openRedis(config: StartConfig): Promise<Store<string | nul
   return { url: null, note: redis.reason, stop: nothingToStop };
 }
 
+/** A machine that is just starting, or busy, answers late; one that is not there refuses at once. */
+const PATIENCE_MS = 30_000;
+
 /** Brings the schema up to date; several processes may do so at once. */
 export async function migrate(databaseUrl: string): Promise<void> {
-  const dataSource = createDataSource({ url: databaseUrl, entities: [], migrations, poolSize: 2, applicationName: 'apex-migrations', statementTimeoutMs: 0 });
+  const dataSource = createDataSource({ url: databaseUrl, entities: [], migrations, poolSize: 2, applicationName: 'apex-migrations', statementTimeoutMs: 0, connectTimeoutMs: PATIENCE_MS });
   try {
     await dataSource.initialize();
   } catch (error) {
