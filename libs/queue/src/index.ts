@@ -5,3 +5,6 @@ export { createRedis, type RedisConnectionOptions } from './connection.js';
 export { QueueModule, type QueueConfig } from './queue.module.js';
 export { startEmbeddedRedis, type EmbeddedRedis, type EmbeddedRedisOptions, type RedisUnavailable } from './embedded/embedded-redis.js';
 export { LiveState, type LiveStateOptions } from './live-state.js';
+export { JobsModule, type JobsConfig, type JobsOfQueue } from './jobs/jobs.module.js';
+export { JobQueues } from './jobs/job-queues.js';
+export { type RecurringJob } from './jobs/recurring-job.js';

@@ -1,0 +1,2 @@
+/** Nest's token for `StripeConfig`. */
+export const STRIPE_CONFIG = Symbol('StripeConfig');
