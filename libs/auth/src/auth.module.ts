@@ -11,6 +11,8 @@ import { SecretBox } from './core/secret-box.js';
 import { AuthGuard } from './http/auth.guard.js';
 import { CallerAuthenticator } from './ports/caller-authenticator.js';
 import { ContentSealer } from './ports/content-sealer.js';
+import { TermsStore } from './limits/ports/terms-store.js';
+import { TermsService } from './limits/terms.service.js';
 import { KeyStore } from './ports/key-store.js';
 import { ApiKeysService } from './services/api-keys.service.js';
 import { AuditLog } from './services/audit-log.service.js';
@@ -30,7 +32,7 @@ const DEFAULT_FAILURES_PER_MINUTE = 30;
 @Module({})
 export class AuthModule {
   static forRoot(config: AuthConfig): DynamicModule {
-    const services = [AuditLog, CustomersService, ApiKeysService, ProviderKeysService, OperatorTokensService, UsersService, SessionsService, DemoSeeder];
+    const services = [AuditLog, CustomersService, ApiKeysService, ProviderKeysService, OperatorTokensService, UsersService, SessionsService, TermsService, DemoSeeder];
     return {
       module: AuthModule,
       global: true,
@@ -41,6 +43,7 @@ export class AuthModule {
         { provide: PasswordHasher, useFactory: () => new PasswordHasher() },
         KeyDirectory,
         { provide: KeyStore, useExisting: KeyDirectory },
+        { provide: TermsStore, useExisting: KeyDirectory },
         TokenAuthenticator,
         {
           provide: CallerAuthenticator,
@@ -50,7 +53,7 @@ export class AuthModule {
         ...services,
         { provide: APP_GUARD, useClass: AuthGuard },
       ],
-      exports: [KeyStore, CallerAuthenticator, ContentSealer, ...services],
+      exports: [KeyStore, TermsStore, CallerAuthenticator, ContentSealer, ...services],
     };
   }
 }

@@ -9,6 +9,7 @@ import { AuthModule } from '../src/auth.module.js';
 import { authEntities } from '../src/entities/index.js';
 import { KeyDirectory } from '../src/adapters/key-directory.js';
 import { CallerAuthenticator } from '../src/ports/caller-authenticator.js';
+import { TermsService } from '../src/limits/terms.service.js';
 import { ApiKeysService } from '../src/services/api-keys.service.js';
 import { AuditLog } from '../src/services/audit-log.service.js';
 import { CustomersService } from '../src/services/customers.service.js';
@@ -62,6 +63,9 @@ export class AuthProcess {
   }
   get keys(): ApiKeysService {
     return this.module.get(ApiKeysService);
+  }
+  get terms(): TermsService {
+    return this.module.get(TermsService);
   }
   get providerKeys(): ProviderKeysService {
     return this.module.get(ProviderKeysService);

@@ -1,7 +1,7 @@
 import { type DynamicModule, Inject, Injectable, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { ContentSealer, KeyStore } from '@apex/auth';
+import { ContentSealer, KeyStore, Limiter } from '@apex/auth';
 import { Clock } from '@apex/common';
-import { TrafficRouter } from '@apex/flags';
+import { FlagsService, TrafficRouter } from '@apex/flags';
 import { PriceBook, ProviderRegistry, UpstreamClient } from '@apex/llm';
 import { ActivePolicies, DecisionLayer } from '@apex/policy';
 import { Bus } from '@apex/queue';
@@ -10,9 +10,10 @@ import { CombinedIdempotencyStore } from './adapters/combined-idempotency-store.
 import { MemoryIdempotencyStore } from './adapters/memory-idempotency-store.js';
 import { ModelCatalogue } from './adapters/model-catalogue.js';
 import { RedisIdempotencyStore } from './adapters/redis-idempotency-store.js';
-import { openResponseCache, type OpenedResponseCache } from './adapters/open-response-cache.js';
+import { openResponseCache, OpenedResponseCache } from './adapters/open-response-cache.js';
 import { estimateUsage } from './adapters/usage-estimator.js';
 import { ExactCache } from './core/cache/exact-cache.js';
+import { RequestLimits } from './core/limits/request-limits.js';
 import { Pipeline } from './core/pipeline.js';
 import { PromptCaching } from './core/prompt-cache/prompt-caching.js';
 import { TargetBoard } from './core/resilience/target-board.js';
@@ -23,7 +24,6 @@ import { ResponseCache } from './ports/response-cache.js';
 import { RequestObserver } from './ports/request-observer.js';
 
 const SHARED_KEYS = Symbol('SHARED_KEYS');
-const ANSWERS = Symbol('ANSWERS');
 
 /** Runs something later; the result cancels it. */
 function after(ms: number, run: () => void): () => void {
@@ -35,7 +35,7 @@ function after(ms: number, run: () => void): () => void {
 class SharedKeysLifecycle implements OnApplicationShutdown {
   constructor(
     @Inject(SHARED_KEYS) private readonly shared: RedisIdempotencyStore | null,
-    @Inject(ANSWERS) private readonly answers: OpenedResponseCache,
+    private readonly answers: OpenedResponseCache,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
@@ -68,23 +68,29 @@ export class GatewayModule {
           },
         },
         {
-          provide: ANSWERS,
+          provide: OpenedResponseCache,
           inject: [ContentSealer, Bus, Clock],
-          useFactory: (sealer: ContentSealer, bus: Bus, clock: Clock) => openResponseCache({ redisUrl, box: sealer.boxFor('cached answers'), bus, now: () => clock.now() }),
+          useFactory: (sealer: ContentSealer, bus: Bus, clock: Clock) => openResponseCache({ redisUrl, box: sealer.boxFor('cached answers'), bus, now: () => clock.now(), memoryBytes: config.APEX_CACHE_MEMORY_BYTES, sharedBytes: config.APEX_CACHE_SHARED_BYTES }),
         },
-        { provide: ResponseCache, inject: [ANSWERS], useFactory: ({ cache }: OpenedResponseCache) => cache },
+        { provide: ResponseCache, inject: [OpenedResponseCache], useFactory: ({ cache }: OpenedResponseCache) => cache },
         {
           provide: ExactCache,
           inject: [ResponseCache, Clock],
           useFactory: (cache: ResponseCache, clock: Clock) => {
             const log = new Logger('ExactCache');
-            return new ExactCache({ cache, now: () => clock.now(), after, defer: (run) => void setImmediate(run), onDefect: (error) => log.error(error) });
+            return new ExactCache({ cache, now: () => clock.now(), after, maxTtlMs: config.APEX_CACHE_MAX_TTL_SECONDS * 1_000, defer: (run) => void setImmediate(run), onDefect: (error) => log.error(error) });
           },
         },
         { provide: TargetBoard, useFactory: () => new TargetBoard() },
         {
+          provide: RequestLimits,
+          inject: [Limiter, FlagsService, PriceBook],
+          useFactory: (limiter: Limiter, flags: FlagsService, prices: PriceBook) =>
+            new RequestLimits({ limiter, enforced: (customerId) => flags.isEnabled('usage_limits_enforced', { customerId }), prices }),
+        },
+        {
           provide: Pipeline,
-          inject: [KeyStore, ProviderRegistry, TrafficRouter, ActivePolicies, DecisionLayer, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, ExactCache, TargetBoard, Clock],
+          inject: [KeyStore, ProviderRegistry, TrafficRouter, ActivePolicies, DecisionLayer, UpstreamClient, UsageRecorder, PriceBook, RequestObserver, IdempotencyStore, ExactCache, TargetBoard, RequestLimits, Clock],
           useFactory: (
             keys: KeyStore,
             providers: ProviderRegistry,
@@ -98,6 +104,7 @@ export class GatewayModule {
             idempotency: IdempotencyStore,
             cache: ExactCache,
             board: TargetBoard,
+            requestLimits: RequestLimits,
             clock: Clock,
           ) => {
             const log = new Logger('Gateway');
@@ -113,6 +120,7 @@ export class GatewayModule {
               prices,
               observer,
               idempotency,
+              requestLimits,
               cache,
               promptCache: new PromptCaching({ prices, now: () => clock.now(), sole: redisUrl === null }),
               estimateUsage,
@@ -138,12 +146,12 @@ export class GatewayModule {
         },
         {
           provide: DataPlane,
-          inject: [Pipeline, KeyStore, ModelCatalogue, RequestObserver, Clock],
-          useFactory: (pipeline: Pipeline, keys: KeyStore, models: ModelCatalogue, observer: RequestObserver, clock: Clock) =>
-            new DataPlane({ pipeline, keys, models, observer, clock, maxBodyBytes: config.APEX_MAX_BODY_BYTES, fastLane: config.APEX_FAST_LANE }),
+          inject: [Pipeline, ModelCatalogue, RequestObserver, Clock],
+          useFactory: (pipeline: Pipeline, models: ModelCatalogue, observer: RequestObserver, clock: Clock) =>
+            new DataPlane({ pipeline, models, observer, clock, maxBodyBytes: config.APEX_MAX_BODY_BYTES, fastLane: config.APEX_FAST_LANE }),
         },
       ],
-      exports: [DataPlane, Pipeline, ExactCache, ResponseCache, TargetBoard],
+      exports: [DataPlane, Pipeline, ExactCache, OpenedResponseCache, ResponseCache, TargetBoard],
     };
   }
 }

@@ -19,6 +19,7 @@ import {
   reasonQuerySchema,
   setProviderKeySchema,
   updateCustomerSchema,
+  updateKeySchema,
   updateUserSchema,
   userViewSchema,
   UsersService,
@@ -35,6 +36,7 @@ import {
   type ReasonQuery,
   type SetProviderKeyInput,
   type UpdateCustomerInput,
+  type UpdateKeyInput,
   type UpdateUserInput,
   type UserView,
 } from '@apex/auth';
@@ -88,6 +90,12 @@ export class AdminCustomersController {
   @ZodResponse(200, listOf(keyViewSchema))
   listKeys(@ZodParam('id', customerIdSchema) id: string, @ZodQuery(pageSchema) page: Page): Promise<ListOf<KeyView>> {
     return this.keys.list(id, page);
+  }
+
+  @Patch(':id/keys/:keyId')
+  @ZodResponse(200, keyViewSchema, 'All of its limits are set anew; in force within a second.')
+  updateKey(@Caller() caller: CallerContext, @ZodParam('id', customerIdSchema) id: string, @ZodParam('keyId', z.uuid()) keyId: string, @ZodBody(updateKeySchema) body: UpdateKeyInput): Promise<KeyView> {
+    return this.keys.update(caller, id, keyId, body);
   }
 
   @Delete(':id/keys/:keyId')

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, Post } from '@nestjs/common';
+import { Controller, Delete, Get, Patch, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import {
   ApiKeysService,
@@ -13,6 +13,7 @@ import {
   reasonQuerySchema,
   rotatedKeySchema,
   rotateKeySchema,
+  updateKeySchema,
   type CallerContext,
   type CreatedKey,
   type CreateKeyInput,
@@ -22,6 +23,7 @@ import {
   type ReasonQuery,
   type RotatedKey,
   type RotateKeyInput,
+  type UpdateKeyInput,
 } from '@apex/auth';
 import { z } from 'zod';
 import { ZodBody, ZodParam, ZodQuery } from './support/zod-params.js';
@@ -43,6 +45,12 @@ export class KeysController {
   @ZodResponse(201, createdKeySchema, 'The key is shown this once.')
   create(@Caller() caller: CallerContext, @CustomerId() customerId: string, @ZodBody(createKeySchema) body: CreateKeyInput): Promise<CreatedKey> {
     return this.keys.create(caller, customerId, body);
+  }
+
+  @Patch(':keyId')
+  @ZodResponse(200, keyViewSchema, 'All of its limits are set anew; in force within a second.')
+  update(@Caller() caller: CallerContext, @CustomerId() customerId: string, @ZodParam('keyId', z.uuid()) keyId: string, @ZodBody(updateKeySchema) body: UpdateKeyInput): Promise<KeyView> {
+    return this.keys.update(caller, customerId, keyId, body);
   }
 
   @Delete(':keyId')

@@ -6,6 +6,11 @@ import { AUTH_CONFIG, type AuthConfig } from '../auth.config.js';
 import { DirectoryState } from '../core/directory-state.js';
 import { SecretBox } from '../core/secret-box.js';
 import { isToken } from '../core/tokens.js';
+import { type Tier } from '../core/tiers.js';
+import { customerTermsFrom, keyLimitsFrom, termsRowFrom } from '../limits/adapters/terms-rows.js';
+import { type KeyTerms } from '../limits/core/limits.js';
+import { TermsState } from '../limits/core/terms-state.js';
+import { type TermsStore } from '../limits/ports/terms-store.js';
 import { type AuthenticatedKey, type KeyDenial, KeyStore, type ProviderCredential } from '../ports/key-store.js';
 import { BEGINNING, type ProviderKeyRow, readChanges } from './directory-snapshot.js';
 
@@ -13,14 +18,15 @@ const CHANNEL = 'apex.keys';
 const DEFAULT_POLL_MS = 500;
 
 /**
- * The key store in this process' memory. It loads everything at start (no start without Postgres), then follows
+ * The key store, and the terms, in this process' memory. It loads everything at start (no start without Postgres), then follows
  * changes: at once when told so on the bus, and by looking every half second. While Postgres is away it goes on with
  * what it knows.
  */
 @Injectable()
-export class KeyDirectory extends KeyStore implements OnModuleInit, OnModuleDestroy {
+export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, OnModuleDestroy {
   private readonly log = new Logger('KeyDirectory');
   private readonly state: DirectoryState;
+  private readonly terms = new TermsState();
   private readonly pollMs: number;
   private boundary = BEGINNING;
   private latest: Promise<void> = Promise.resolve();
@@ -64,6 +70,22 @@ export class KeyDirectory extends KeyStore implements OnModuleInit, OnModuleDest
     return this.state.providerCredential(customerId, provider);
   }
 
+  keyTerms(customerId: string, keyId: string | null): KeyTerms | null {
+    return this.terms.keyTerms(customerId, keyId);
+  }
+
+  tierOf(customerId: string): Tier | null {
+    return this.terms.tierOf(customerId);
+  }
+
+  rankOf(tier: Tier): number | null {
+    return this.terms.rankOf(tier);
+  }
+
+  get termsVersion(): number {
+    return this.terms.version;
+  }
+
   /**
    * Takes in what this process has just committed, then tells the others. Resolves when it is effective here; never
    * rejects, for the change itself is done: if Postgres went away in between, the next look finds it.
@@ -104,6 +126,10 @@ export class KeyDirectory extends KeyStore implements OnModuleInit, OnModuleDest
 
   private async apply(): Promise<void> {
     const changes = await readChanges(this.dataSource, this.boundary);
+    for (const row of changes.tiers) this.terms.putTier(row.name, { ...termsRowFrom(row), rank: row.rank });
+    for (const row of changes.customer_terms) this.terms.putTerms(row.customer_id, customerTermsFrom(row));
+    for (const row of changes.key_limits) this.terms.putKey(row.key_id, keyLimitsFrom(row));
+    for (const row of changes.customers) this.terms.putCustomer(row.id, row.tier);
     for (const row of changes.customers) this.state.putCustomer(row.id, { tier: row.tier, platformKeys: row.platform_keys, suspended: row.suspended });
     for (const row of changes.keys) {
       this.state.putKey(row.hash, { keyId: row.id, customerId: row.customer_id, scopes: new Set(row.scopes), expiresAt: row.expires_ms, revoked: row.revoked });

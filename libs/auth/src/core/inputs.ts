@@ -1,5 +1,6 @@
 import { customerIdSchema, instantSchema, reasonSchema } from '@apex/common';
 import { z } from 'zod';
+import { keyLimitsSchema } from '../limits/core/inputs.js';
 import { SCOPES } from './scopes.js';
 import { TIERS } from './tiers.js';
 
@@ -47,6 +48,7 @@ export const createKeySchema = z.object({
     .default(['inference'])
     .transform((scopes) => [...new Set(scopes)]),
   expiresAt: instantSchema.nullable().default(null),
+  limits: keyLimitsSchema.optional().describe('Beside the customer\'s own; without them those are all.'),
   reason: optionalReason,
 });
 export type CreateKeyInput = z.output<typeof createKeySchema>;

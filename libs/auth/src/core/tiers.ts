@@ -2,3 +2,5 @@
 export const TIERS = ['free', 'early', 'mid', 'enterprise'] as const;
 
 export type Tier = (typeof TIERS)[number];
+
+export const isTier = (name: string): name is Tier => (TIERS as readonly string[]).includes(name);

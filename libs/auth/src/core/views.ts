@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keyLimitsViewSchema } from '../limits/core/inputs.js';
 import { SCOPES } from './scopes.js';
 import { TIERS } from './tiers.js';
 
@@ -32,6 +33,7 @@ export const keyViewSchema = z.object({
   expiresAt: instant.nullable(),
   revokedAt: instant.nullable(),
   rotatedFrom: z.string().nullable(),
+  limits: keyLimitsViewSchema,
   createdBy: z.string(),
   createdAt: instant,
 });

@@ -2,6 +2,7 @@ import { applyDecorators, createParamDecorator, SetMetadata, type ExecutionConte
 import { ApiBearerAuth, ApiQuery } from '@nestjs/swagger';
 import { type Access, type CallerContext, customerOf } from '../core/caller.js';
 import { type Scope } from '../core/scopes.js';
+import { type Tier } from '../core/tiers.js';
 import { bearerOf, callerOfRequest, requestedCustomerOf, type GuardedRequest } from './guarded-request.js';
 
 /** Where the guard and the structural test find what a route declared. */
@@ -28,6 +29,15 @@ export const CustomerAccess = (scope: Scope): ClassDecorator & MethodDecorator =
     ApiBearerAuth(),
     ApiQuery({ name: 'customerId', required: false, type: String, description: 'For operators: the customer to act for.' }),
   );
+
+/** Where the guard finds which tier a route needs. */
+export const TIER_METADATA = 'apex:tier';
+
+/**
+ * Beside `@CustomerAccess`: only for customers on this tier or a higher one; 403 `upgrade_required` for the others.
+ * An operator may, for whomever.
+ */
+export const RequiresTier = (tier: Tier): ClassDecorator & MethodDecorator => SetMetadata(TIER_METADATA, tier);
 
 /** The caller that the guard let in: `CallerContext`. */
 export const Caller = createParamDecorator((_data: unknown, context: ExecutionContext): CallerContext => callerOfRequest(context.switchToHttp().getRequest<GuardedRequest>()));

@@ -9,6 +9,9 @@ import { Scope } from '../core/scopes.js';
 import { makeToken, TOKEN_BYTES, tokenPrefix } from '../core/tokens.js';
 import { CreatedKey, KeyView, ListOf, RotatedKey } from '../core/views.js';
 import { ApiKeyEntity } from '../entities/api-key.entity.js';
+import { inheritKeyLimits, limitsOf, readKeyLimits, writeKeyLimits } from '../limits/adapters/key-limits-table.js';
+import { UpdateKeyInput } from '../limits/core/inputs.js';
+import { Limits } from '../limits/core/limits.js';
 import { AuditLog } from './audit-log.service.js';
 import { findCustomer } from './customers.service.js';
 import { pageOf } from './pages.js';
@@ -41,11 +44,20 @@ export class ApiKeysService {
     const created = await this.dataSource.transaction(async (manager) => {
       await findCustomer(manager, customerId);
       const key = await this.insert(manager, caller, { customerId, name: input.name, scopes: input.scopes, expiresAt: input.expiresAt, rotatedFrom: null });
-      await this.audit.record({ actor: actorOf(caller), action: 'key.create', target: keyTarget(customerId, key.id), after: audited(key), reason: input.reason }, manager);
+      if (input.limits) await writeKeyLimits(manager, key.id, input.limits);
+      const after = { ...audited(key), ...(input.limits ? { limits: input.limits } : {}) };
+      await this.audit.record({ actor: actorOf(caller), action: 'key.create', target: keyTarget(customerId, key.id), after, reason: input.reason }, manager);
       return key;
     });
     await this.directory.announce();
     return created;
+  }
+
+  /** @throws ApexError 404 */
+  async get(customerId: string, keyId: string): Promise<KeyView> {
+    const row = await this.dataSource.manager.findOneBy(ApiKeyEntity, { id: keyId, customerId });
+    if (!row) throw notFound('API key');
+    return this.viewOf(row, limitsOf(await readKeyLimits(this.dataSource.manager, [keyId]), keyId));
   }
 
   /** In the order they were made, revoked and expired ones too. */
@@ -57,25 +69,40 @@ export class ApiKeysService {
       order: { id: 'ASC' },
       take: page.limit + 1,
     });
-    return pageOf(rows, page.limit, (row) => this.viewOf(row));
+    const limits = await readKeyLimits(this.dataSource.manager, rows.map(({ id }) => id));
+    return pageOf(rows, page.limit, (row) => this.viewOf(row, limitsOf(limits, row.id)));
   }
 
   /** Refused here from now on, everywhere within a second. Revoking it again changes nothing. @throws ApexError 404 */
   async revoke(caller: CallerContext, customerId: string, keyId: string, reason?: string): Promise<KeyView> {
     const view = await this.dataSource.transaction(async (manager) => {
       const row = await lockKey(manager, customerId, keyId);
-      if (row.revokedAt) return this.viewOf(row);
+      const limits = limitsOf(await readKeyLimits(manager, [keyId]), keyId);
+      if (row.revokedAt) return this.viewOf(row, limits);
       const revokedAt = new Date(this.clock.now());
       await manager.update(ApiKeyEntity, { id: keyId }, { revokedAt });
-      await this.audit.record({ actor: actorOf(caller), action: 'key.revoke', target: keyTarget(customerId, keyId), before: { status: this.viewOf(row).status }, after: { status: 'revoked' }, reason }, manager);
-      return this.viewOf({ ...row, revokedAt });
+      await this.audit.record({ actor: actorOf(caller), action: 'key.revoke', target: keyTarget(customerId, keyId), before: { status: this.statusOf(row) }, after: { status: 'revoked' }, reason }, manager);
+      return this.viewOf({ ...row, revokedAt }, limits);
+    });
+    await this.directory.announce();
+    return view;
+  }
+
+  /** Sets all of a key's limits; in force here at once, everywhere within a second. @throws ApexError 404 */
+  async update(caller: CallerContext, customerId: string, keyId: string, { limits, reason }: UpdateKeyInput): Promise<KeyView> {
+    const view = await this.dataSource.transaction(async (manager) => {
+      const row = await lockKey(manager, customerId, keyId);
+      const before = limitsOf(await readKeyLimits(manager, [keyId]), keyId);
+      await writeKeyLimits(manager, keyId, limits);
+      await this.audit.record({ actor: actorOf(caller), action: 'key.update', target: keyTarget(customerId, keyId), before: { limits: before }, after: { limits }, reason }, manager);
+      return this.viewOf(row, limits);
     });
     await this.directory.announce();
     return view;
   }
 
   /**
-   * A new key with the old one's name, scopes and expiry; the old one goes on for the grace period, then expires.
+   * A new key with the old one's name, scopes, expiry and limits, counted together; the old one goes on for the grace period, then expires.
    * @throws ApexError 403 `scope_escalation`, 404, 409 `key_not_active` | `key_already_rotated`
    */
   async rotate(caller: CallerContext, customerId: string, keyId: string, input: RotateKeyInput): Promise<RotatedKey> {
@@ -83,8 +110,9 @@ export class ApiKeysService {
       const old = await lockKey(manager, customerId, keyId);
       assertMayGrant(caller, old.scopes);
       if (await manager.existsBy(ApiKeyEntity, { rotatedFrom: keyId, revokedAt: IsNull() })) throw conflict('key_already_rotated', 'This key has a successor already.');
-      if (this.viewOf(old).status !== 'active') throw conflict('key_not_active', 'This key is revoked or expired: create a new one.');
+      if (this.statusOf(old) !== 'active') throw conflict('key_not_active', 'This key is revoked or expired: create a new one.');
       const key = await this.insert(manager, caller, { customerId, name: old.name, scopes: old.scopes, expiresAt: old.expiresAt, rotatedFrom: keyId });
+      await inheritKeyLimits(manager, keyId, key.id);
       const graceEnds = this.clock.now() + input.graceSeconds * 1000;
       const expiresAt = new Date(old.expiresAt ? Math.min(old.expiresAt.getTime(), graceEnds) : graceEnds);
       await manager.update(ApiKeyEntity, { id: keyId }, { expiresAt });
@@ -114,17 +142,22 @@ export class ApiKeysService {
     return { id, key, name: of.name, prefix, scopes: [...scopes], expiresAt: expiresAt?.toISOString() ?? null };
   }
 
-  private viewOf(row: ApiKeyEntity): KeyView {
-    const expired = row.expiresAt !== null && row.expiresAt.getTime() <= this.clock.now();
+  private statusOf(row: ApiKeyEntity): KeyView['status'] {
+    if (row.revokedAt) return 'revoked';
+    return row.expiresAt !== null && row.expiresAt.getTime() <= this.clock.now() ? 'expired' : 'active';
+  }
+
+  private viewOf(row: ApiKeyEntity, limits: Limits): KeyView {
     return {
       id: row.id,
       name: row.name,
       prefix: row.prefix,
       scopes: row.scopes,
-      status: row.revokedAt ? 'revoked' : expired ? 'expired' : 'active',
+      status: this.statusOf(row),
       expiresAt: row.expiresAt?.toISOString() ?? null,
       revokedAt: row.revokedAt?.toISOString() ?? null,
       rotatedFrom: row.rotatedFrom,
+      limits,
       createdBy: row.createdBy,
       createdAt: row.createdAt.toISOString(),
     };

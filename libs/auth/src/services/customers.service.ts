@@ -5,6 +5,7 @@ import { KeyDirectory } from '../adapters/key-directory.js';
 import { violatesUnique } from '../adapters/postgres-errors.js';
 import { actorOf, CallerContext } from '../core/caller.js';
 import { CreateCustomerInput, Page, UpdateCustomerInput } from '../core/inputs.js';
+import { Tier } from '../core/tiers.js';
 import { CustomerView, ListOf } from '../core/views.js';
 import { CustomerEntity } from '../entities/customer.entity.js';
 import { AuditLog } from './audit-log.service.js';
@@ -70,6 +71,17 @@ export class CustomersService {
     });
     await this.directory.announce();
     return view;
+  }
+
+  /**
+   * What follows from the customer's subscription, in the caller's transaction; in force everywhere within a second of its end.
+   * @throws ApexError 404
+   */
+  async applyBilling(manager: EntityManager, id: string, change: { readonly tier?: Tier; readonly stripeCustomerId?: string }, reason: string): Promise<void> {
+    const row = await findCustomer(manager, id, true);
+    const of = ({ tier, stripeCustomerId }: Pick<CustomerEntity, 'tier' | 'stripeCustomerId'>) => ({ tier, stripeCustomerId });
+    await manager.update(CustomerEntity, { id }, change);
+    await this.audit.record({ actor: 'system:stripe', action: 'customer.billing', target: `customer:${id}`, before: of(row), after: of({ ...row, ...change }), reason }, manager);
   }
 }
 

@@ -230,6 +230,7 @@ export function createWorld(scripts: Script[] = [], overrides: Partial<PipelineD
       observer: { begin: () => null, observe: () => undefined },
       idempotency: new NoKeyExpected(),
       promptCache: { begin: () => null },
+      requestLimits: { of: () => null, settle: () => undefined },
       cache: { lookup: () => { throw new Error('nothing may be cached here'); } },
       estimateUsage: () => Promise.resolve(null),
       now: () => world.now,

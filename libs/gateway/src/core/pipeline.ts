@@ -10,9 +10,10 @@ import { type CacheAsk, type ExactCache, type Flight } from './cache/exact-cache
 import { isComplete } from './idempotency/kept-answer.js';
 import { type KeyUse, keyUse } from './idempotency/key-use.js';
 import { OnceReply } from './idempotency/once-reply.js';
+import { type RequestLimit, type RequestLimits } from './limits/request-limits.js';
 import { refusals } from './refusals.js';
 import { HedgeBudget } from './resilience/hedge-budget.js';
-import { authenticate } from './stages/01-authenticate.js';
+import { authenticate, type AuthenticateResult } from './stages/01-authenticate.js';
 import { admit } from './stages/02-admit.js';
 import { assignCohort, decide, type DecideDeps } from './stages/03-decide.js';
 import { type ExecuteDeps, Execution } from './stages/04-execute.js';
@@ -29,10 +30,9 @@ export interface PipelineDeps extends Omit<ExecuteDeps, 'startStream' | 'hedges'
   readonly observer: RequestObserver;
   readonly idempotency: IdempotencyStore;
   readonly cache: Pick<ExactCache, 'lookup'>;
+  readonly requestLimits: Pick<RequestLimits, 'of' | 'settle'>;
   readonly requestTimeoutMs: number;
   readonly maxInFlight: number;
-  /** Told of an error that should not be possible, and in which request. */
-  readonly onDefect: (error: unknown, request: Received) => void;
 }
 
 /** What a request has to do with others that wait for the same answer. */
@@ -46,6 +46,7 @@ export class Pipeline {
   private inFlight = 0;
   private draining = false;
   private replays = 0;
+  private readonly unknown = new Map<string, number>();
   private idle: (() => void) | null = null;
 
   private readonly executeDeps: ExecuteDeps;
@@ -55,7 +56,7 @@ export class Pipeline {
   }
 
   handle(received: Received, body: BodyReader, reply: Reply): void {
-    const authenticated = authenticate(received, this.deps.keys);
+    const authenticated = this.authenticate(received);
     if (!authenticated.ok) {
       body.discard();
       return sendRefusal(authenticated.refusal, received, null, reply);
@@ -85,6 +86,18 @@ export class Pipeline {
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
   }
 
+  /** Who is asking. What is refused here is no record, for there is nobody whose it would be: it is counted. */
+  authenticate(received: Received): AuthenticateResult {
+    const result = authenticate(received, this.deps.keys);
+    if (!result.ok) this.unknown.set(result.refusal.code, (this.unknown.get(result.refusal.code) ?? 0) + 1);
+    return result;
+  }
+
+  /** Requests without a key that may ask, by the refusal's code. */
+  get unauthenticated(): ReadonlyMap<string, number> {
+    return this.unknown;
+  }
+
   get requestsInFlight(): number {
     return this.inFlight;
   }
@@ -97,11 +110,13 @@ export class Pipeline {
   private serve(request: Authenticated, body: Buffer, reply: Reply): void {
     const admitted = admit(request, body, this.deps);
     if (!admitted.ok) return this.deny(request, admitted.refusal, admitted.call, reply);
+    const limit = this.deps.requestLimits.of(request, reply);
+    const client = limit?.reply ?? reply;
     const header = request.headers['idempotency-key'];
-    if (header === undefined) return this.run(admitted.request, reply, null);
+    if (header === undefined) return this.run(admitted.request, client, null, limit);
     const use = keyUse(admitted.request, header);
     if (use === null) return this.deny(request, refusals.invalidHeader('idempotency-key', '1 to 255 printable ASCII characters'), admitted.request.call, reply);
-    void this.claim(use, admitted.request).then((claim) => this.guarded(request, reply, () => this.serveOnce(admitted.request, claim, reply)));
+    void this.claim(use, admitted.request).then((claim) => this.guarded(admitted.request, client, () => this.serveOnce(admitted.request, claim, client, limit)));
   }
 
   /** A store that breaks its promise costs the key's protection, never the request. */
@@ -114,7 +129,7 @@ export class Pipeline {
     }
   }
 
-  private serveOnce(request: Admitted, claim: Claim, reply: Reply): void {
+  private serveOnce(request: Admitted, claim: Claim, reply: Reply, limit: RequestLimit | null): void {
     const { call } = request;
     switch (claim.kind) {
       case 'reserved': {
@@ -123,7 +138,7 @@ export class Pipeline {
           return this.deny(request, refusals.clientGone(), call, reply);
         }
         const once = new OnceReply(reply, claim.lease);
-        return this.guarded(request, once, () => this.run(request, once, once));
+        return this.guarded(request, once, () => this.run(request, once, once, limit));
       }
       case 'in_progress':
         return this.deny(request, refusals.idempotencyInProgress(), call, reply);
@@ -138,8 +153,22 @@ export class Pipeline {
     }
   }
 
-  /** @param once the reply as well, where the request holds a key */
-  private run(request: Admitted, reply: Reply, once: OnceReply | null): void {
+  /**
+   * @param once the reply as well, where the request holds a key
+   * @param limit null: nothing limits it
+   */
+  private run(request: Admitted, reply: Reply, once: OnceReply | null, limit: RequestLimit | null): void {
+    if (limit === null) return this.go(request, reply, once);
+    limit.reserve(request, (refusal) =>
+      this.guarded(request, reply, () => {
+        if (refusal === null && !reply.gone) return this.go(request, reply, once);
+        once?.release();
+        this.deny(request, refusal ?? refusals.clientGone(), request.call, reply);
+      }),
+    );
+  }
+
+  private go(request: Admitted, reply: Reply, once: OnceReply | null): void {
     const decided = decide(request, this.deps);
     const ask = cacheAskFor(decided);
     if (ask === null) this.execute(decided, reply, once, null);
@@ -175,7 +204,7 @@ export class Pipeline {
 
   private giveAgain(decided: Decided, cached: CachedAnswer, reply: Reply): void {
     const attributed = attributeHit(decided, cached, this.deps.now(), this.deps.prices);
-    record(attributed, this.deps.recorder, this.deps.observer, (error) => {
+    record(attributed, this.deps, (error) => {
       this.leave(decided, decided, reply, () => respondFromCache(decided, cached, attributed, error === undefined, reply));
     });
   }
@@ -187,7 +216,7 @@ export class Pipeline {
       new Execution(decided, client, this.executeDeps, (executed, answer) => {
         const attributed = attribute(executed, this.deps.prices);
         if (decided.promptCache !== null) for (const attempt of executed.attempts) decided.promptCache.settle(attempt);
-        record(attributed, this.deps.recorder, this.deps.observer, (error) => {
+        record(attributed, this.deps, (error) => {
           if (error !== undefined || !isComplete(answer)) once?.release();
           this.leave(decided, decided, client, () => respond(decided, answer, attributed, error === undefined, client));
           sharing?.tape.settle(sharing.flight, executed, answer, error === undefined);
@@ -202,7 +231,7 @@ export class Pipeline {
   private deny(request: Authenticated, refusal: Refusal, call: Call | null, reply: Reply): void {
     const cohort = assignCohort(request, this.deps.traffic);
     const attributed = attributeDenied({ ...request, ...cohort, refusal, call }, this.deps.now());
-    record(attributed, this.deps.recorder, this.deps.observer, () => {
+    record(attributed, this.deps, () => {
       this.leave(request, cohort, reply, () => sendRefusal(refusal, request, cohort, reply));
     });
   }

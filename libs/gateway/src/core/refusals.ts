@@ -13,6 +13,8 @@ const final = (of: Refusal): Refusal => ({ ...of, final: true });
 
 const invalidRequest = (code: string, message: string, param: string | null = null): Refusal => refusal(400, 'invalid_request_error', code, message, param);
 
+const budgetOf = (own: boolean, microUsd: number): string => `The ${own ? 'monthly budget' : 'prepaid budget for the platform\'s keys'} of $${microUsd / 1_000_000}`;
+
 export const refusals = {
   missingKey: () => refusal(401, 'invalid_request_error', 'missing_api_key', "You didn't provide an API key. Send your Apex key as 'Authorization: Bearer apex_...'."),
   invalidKey: () => refusal(401, 'invalid_request_error', 'invalid_api_key', 'Incorrect API key provided.'),
@@ -58,6 +60,22 @@ export const refusals = {
   idempotencyInProgress: () => refusal(409, 'invalid_request_error', 'idempotency_in_progress', 'A request with this Idempotency-Key is still under way. Try again shortly.', null, 1),
   idempotencyNotReplayable: () =>
     final(refusal(409, 'invalid_request_error', 'idempotency_not_replayable', 'The request with this Idempotency-Key was answered, and its answer could not be kept. To ask again, use a new key.')),
+
+  /** OpenAI's own type and code: https://platform.openai.com/docs/guides/error-codes/api-errors */
+  rateLimited: (of: 'requests' | 'tokens', limit: number, retryAfterSeconds: number) =>
+    refusal(429, of, 'rate_limit_exceeded', `Rate limit reached: ${limit} ${of} per minute. Please try again in ${retryAfterSeconds}s.`, null, retryAfterSeconds),
+  tooManyAtOnce: (limit: number, retryAfterSeconds: number) =>
+    refusal(429, 'requests', 'concurrency_limit_exceeded', `Rate limit reached: ${limit} requests under way at once. Please try again in ${retryAfterSeconds}s.`, null, retryAfterSeconds),
+  budgetSpent: (own: boolean, microUsd: number, retryAfterSeconds: number) =>
+    final(refusal(429, 'insufficient_quota', 'insufficient_quota', `${budgetOf(own, microUsd)} is spent until the billing month ends.`, null, retryAfterSeconds)),
+  /** What is left would be enough once requests under way have ended and cost less than they might. */
+  budgetReserved: (own: boolean, microUsd: number, retryAfterSeconds: number) =>
+    refusal(429, 'insufficient_quota', 'budget_reserved', `What is left of ${budgetOf(own, microUsd).toLowerCase()} is reserved for requests under way.`, null, retryAfterSeconds),
+  maxTokensRequired: (model: string) =>
+    invalidRequest('max_tokens_required', `Say how many tokens may be generated ('max_tokens' or its like): a budget applies, and the maximum of '${model}' is not known.`, 'max_tokens'),
+  promptUnbounded: (model: string) =>
+    invalidRequest('prompt_not_bounded', `A budget applies, and how long a conversation kept by the provider may be with '${model}' is not known: send the whole conversation.`),
+  unpricedModel: (model: string) => invalidRequest('unpriced_model', `The model '${model}' has no known price, and what the platform's key may spend is limited.`, 'model'),
 
   clientGone: () => refusal(499, 'client_error', 'client_closed_request', 'The client closed the connection.'),
   overloaded: () => refusal(503, 'server_error', 'overloaded', 'Apex is at its limit of concurrent requests. Try again shortly.', null, 1),

@@ -29,6 +29,7 @@ const UNKNOWN: Price = Object.freeze({ pricing: 'unpriced', priceVersion: `${CAT
 export class GenaiPriceBook extends PriceBook {
   private readonly resolved = new Map<string, Map<string, Resolved>>();
   private count = 0;
+  private readonly windows = new Map<string, number | null>();
 
   price(provider: string, model: string, usage: TokenUsage, atMs: number): Price {
     const dated = this.sheet(provider, model, atMs);
@@ -42,6 +43,18 @@ export class GenaiPriceBook extends PriceBook {
   rates(provider: string, model: string, promptTokens: number, atMs: number): QuotedRates | null {
     const dated = this.sheet(provider, model, atMs);
     return dated === null ? null : ratesBySheet(dated.sheet, promptTokens, dated.version);
+  }
+
+  contextWindow(provider: string, model: string): number | null {
+    if (provider === '' || model.length > MAX_MODEL_LENGTH) return null;
+    const name = `${provider} ${model}`;
+    let window = this.windows.get(name);
+    if (window === undefined) {
+      if (this.windows.size >= MAX_RESOLVED) this.windows.clear();
+      window = calcPrice({ input_tokens: 0, output_tokens: 0 }, model, { providerId: provider })?.model.context_window ?? null;
+      this.windows.set(name, window);
+    }
+    return window;
   }
 
   private sheet(provider: string, model: string, atMs: number): VersionedSheet | null {

@@ -12,4 +12,7 @@ export abstract class PriceBook {
 
   /** The rates that `price` uses at `atMs` for a prompt of this size; null where the model has none that can be told exactly. */
   abstract rates(provider: string, model: string, promptTokens: number, atMs: number): QuotedRates | null;
+
+  /** Tokens that the model takes and gives together, as far as is known; no answer is longer. null: not known. */
+  abstract contextWindow(provider: string, model: string): number | null;
 }

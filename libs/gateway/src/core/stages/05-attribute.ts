@@ -147,8 +147,8 @@ function recordRow(request: Known, attempts: readonly AttemptRow[], ending: Endi
     pricing,
     price_version: version,
     started_at: isoTime(request.receivedAt),
-    first_byte_ms: ending.firstByteMs,
-    duration_ms: ending.durationMs,
+    first_byte_ms: ending.firstByteMs === null ? null : elapsed(ending.firstByteMs),
+    duration_ms: ending.durationMs === null ? null : elapsed(ending.durationMs),
   };
 }
 
@@ -176,11 +176,16 @@ function attemptRow(request: Decided, attempt: AttemptOutcome, attemptNo: number
     pricing: price === null ? 'none' : price.pricing,
     price_version: price === null ? null : price.priceVersion,
     started_at: isoTime(attempt.startedAt),
-    duration_ms: attempt.endedAt - attempt.startedAt,
+    duration_ms: elapsed(attempt.endedAt - attempt.startedAt),
   };
 }
 
 const certainty: Readonly<Record<UsageSource, number>> = { none: 0, provider: 1, tokenizer: 2, unknown: 3 };
+
+const MAX_INTEGER = 2 ** 31 - 1;
+
+/** A clock that is set while a request is under way must not cost its record: the column holds an integer, and time runs on. */
+const elapsed = (ms: number): number => (ms < 0 ? 0 : ms > MAX_INTEGER ? MAX_INTEGER : ms);
 
 let lastMs = -1;
 let lastIso = '';

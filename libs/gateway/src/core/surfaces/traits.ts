@@ -33,6 +33,33 @@ export function maxTokensOf(body: Buffer, top: TopLevel): number | null {
   return null;
 }
 
+const OUTPUT_LIMITS: Readonly<Record<Exclude<Surface, 'embeddings'>, readonly string[]>> = {
+  'chat.completions': ['max_completion_tokens', 'max_tokens'],
+  responses: ['max_output_tokens'],
+  messages: ['max_tokens'],
+};
+
+/** The most tokens that one answer may have, by the members that this API knows; null: it is not said, or not in digits. */
+export function outputLimitOf(surface: Exclude<Surface, 'embeddings'>, body: Buffer, top: TopLevel): number | null {
+  let most: number | null = null;
+  for (const name of OUTPUT_LIMITS[surface]) {
+    const value = spelled(body, top, name);
+    if (value !== null && /^\d{1,15}$/.test(value)) most = Math.max(most ?? 0, Number(value));
+  }
+  return most;
+}
+
+/** How many answers are asked for. */
+export function choicesOf(surface: Surface, body: Buffer, top: TopLevel): number {
+  const value = surface === 'chat.completions' ? spelled(body, top, 'n') : null;
+  return value !== null && /^[1-9]\d{0,8}$/.test(value) ? Number(value) : 1;
+}
+
+const KEPT_ELSEWHERE = ['previous_response_id', 'conversation', 'prompt'] as const;
+
+/** Whether the provider adds to the prompt what it has kept. */
+export const continuesConversation = (top: TopLevel): boolean => KEPT_ELSEWHERE.some((name) => top.members.has(name));
+
 /** The bytes of the first thing that a user said: what tells one conversation from another. */
 export function firstUserMessage(body: Buffer, top: TopLevel): Buffer {
   const span = top.members.get('messages') ?? top.members.get('input');
