@@ -5,13 +5,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AuthenticatedKey, KeyStore } from '@apex/auth';
+import { type AuthenticatedKey, KeyStore, type Limits } from '@apex/auth';
 import { newId } from '@apex/common';
 import { MemoryIdempotencyStore, Pipeline, TargetBoard } from '@apex/gateway';
 import { GenaiPriceBook, ProviderRegistry, type UpstreamEvents, type UpstreamRequest, llmConfig, llmEnvSchema } from '@apex/llm';
 import { ActivePolicies, DEFAULT_POLICY, type PolicySnapshot, RuleDecisionLayer } from '@apex/policy';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow, UsageRecorder } from '@apex/usage';
 import { PromptCaching } from '../libs/gateway/src/core/prompt-cache/prompt-caching.js';
+import { LeasedLimiter } from '../libs/auth/src/limits/adapters/leased-limiter.js';
+import { LocalLimitStore } from '../libs/auth/src/limits/adapters/local-limit-store.js';
+import { RequestLimits } from '../libs/gateway/src/core/limits/request-limits.js';
 import { JournalWriter } from '../libs/usage/src/adapters/journal-writer.js';
 
 const REQUESTS = Number(process.argv[2] ?? 200_000);
@@ -54,6 +57,26 @@ const upstream = {
   },
 };
 
+const MANY = 1_000_000_000;
+
+/** A real limiter over the meters of this process; limits that are never reached: what is measured is the counting. */
+function limitsOf(customer: Partial<Limits>, enforced: boolean): RequestLimits {
+  const none: Limits = { requestsPerMinute: null, tokensPerMinute: null, concurrency: null, monthlyBudgetMicroUsd: null };
+  const terms = { customer: { ...none, ...customer }, platformBudgetMicroUsd: null, key: none, meterId: 'key', billingAnchorDay: 1 };
+  const limiter = new LeasedLimiter({
+    terms: { keyTerms: () => terms, tierOf: () => null, rankOf: () => null, termsVersion: 1 },
+    store: new LocalLimitStore(() => Date.now()),
+    book: { spent: () => Promise.resolve(0) },
+    now: () => Date.now(),
+    onTrouble: (what) => {
+      throw new Error(what);
+    },
+  });
+  limiter.start();
+  return new RequestLimits({ limiter, enforced: () => enforced, prices: new GenaiPriceBook() });
+}
+const NO_LIMITS = limitsOf({}, false);
+
 class Policies extends ActivePolicies {
   constructor(private readonly any: boolean) {
     super();
@@ -69,7 +92,7 @@ const SECRET = Buffer.alloc(32, 1);
 /** The request here is sampled, so the exact cache, which is on, does not act: what is measured is the plan and the receipt. */
 const POLICY: PolicySnapshot = { id: newId(), version: 1, customerId: null, document: DEFAULT_POLICY };
 
-async function run(name: string, recorder: UsageRecorder, withPolicy = false): Promise<void> {
+async function run(name: string, recorder: UsageRecorder, withPolicy = false, requestLimits = NO_LIMITS): Promise<void> {
   const pipeline = new Pipeline({
     keys: new OneKey(),
     providers: new ProviderRegistry(llmConfig(llmEnvSchema.parse({})).providers),
@@ -83,6 +106,7 @@ async function run(name: string, recorder: UsageRecorder, withPolicy = false): P
     observer: { begin: () => null, observe: () => undefined },
     promptCache: new PromptCaching({ prices: new GenaiPriceBook(), now: () => Date.now(), sole: false }),
     cache: { lookup: () => { throw new Error('a sampled request asked the exact cache'); } },
+    requestLimits,
     idempotency: new MemoryIdempotencyStore(() => Date.now()),
     estimateUsage: () => Promise.resolve(null),
     now: () => Date.now(),
@@ -131,5 +155,11 @@ await run('without a journal', new NoRecorder());
 const directory = mkdtempSync(join(tmpdir(), 'apex-bench-'));
 await run('with the journal', new JournalWriter({ directory, firstSegment: 1, sync: 'second' }));
 await run('and a policy', new JournalWriter({ directory, firstSegment: 10_000, sync: 'second' }), true);
+const tier = { requestsPerMinute: MANY, tokensPerMinute: MANY * 1_000 };
+// Once more, for whoever comes later finds the code warm.
+await run('no limits', new NoRecorder());
+await run('limits, counted', new NoRecorder(), false, limitsOf(tier, false));
+await run('limits, enforced', new NoRecorder(), false, limitsOf(tier, true));
+await run('and a budget', new NoRecorder(), false, limitsOf({ ...tier, monthlyBudgetMicroUsd: MANY * 100_000 }, true));
 rmSync(directory, { recursive: true });
 process.exit(0);

@@ -6,8 +6,8 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Pinned to this core by taskset; null: not pinned. */
-  readonly core: number | null;
+  /** Pinned by taskset to this core, or to these (`0,1`); null: not pinned. */
+  readonly core: number | string | null;
   /** Standard output and error go here. */
   readonly logFile: string;
   /** The child is ready when its output matches; the match is given back. */

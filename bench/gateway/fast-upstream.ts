@@ -1,11 +1,13 @@
 /**
  * The upstream of the benchmarks: canned answers over node:net, so that the provider is never what is measured.
- * It prints `listening PORT` and runs until SIGTERM. `GET /stats` says how many completions it has served: a target
- * that answers without asking the upstream, or loses answers, shows there.
+ * It prints `listening PORT`, with the argument `tls` also `tls PORT` before it, and runs until SIGTERM. `GET /stats`
+ * says how many completions it has served: a target that answers without asking the upstream, or loses answers, shows there.
  */
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { cannedJson, cannedStream, Identifier, plainJson } from './canned.js';
 import { nextRequest } from './framing.js';
+import { CERTIFICATE, PRIVATE_KEY } from './tls-identity.js';
 
 Buffer.poolSize = 1 << 20;
 
@@ -45,6 +47,14 @@ function serve(socket: Socket): void {
   });
 }
 
-const server = createServer(serve);
-server.listen(0, '127.0.0.1', 1024, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+function listen(server: Server, name: string, then?: () => void): void {
+  server.listen(0, '127.0.0.1', 1024, () => {
+    console.log(`${name} ${(server.address() as AddressInfo).port}`);
+    then?.();
+  });
+}
+
+const listenPlain = (): void => listen(createServer(serve), 'listening');
+if (process.argv[2] === 'tls') listen(createTlsServer({ cert: CERTIFICATE, key: PRIVATE_KEY }, serve), 'tls', listenPlain);
+else listenPlain();
 process.on('SIGTERM', () => process.exit(0));

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type as osType } from 'node:os';
 import { projectRoot } from './paths.js';
 
@@ -26,6 +27,25 @@ export function sourceRevision(): string | null {
   }
 }
 
+/** Parses /proc/PID/limits: how many files a process may have open; null: no limit, or none told. */
+export function parseOpenFiles(limits: string): number | null {
+  const soft = /^Max open files\s+(\S+)/m.exec(limits)?.[1];
+  return soft === undefined || soft === 'unlimited' ? null : Number(soft);
+}
+
+/** A proxy has two sockets for each connection; the rest is for everything else that it has open. */
+export const openFilesFor = (connections: number): number => 2 * connections + 500;
+
+/**
+ * Node raises its limit as far as it may, and what it starts inherits that.
+ * @throws Error when so many connections cannot be had
+ */
+export function requireOpenFiles(connections: number): void {
+  const allowed = process.platform === 'linux' ? parseOpenFiles(readFileSync('/proc/self/limits', 'utf8')) : null;
+  const needed = openFilesFor(connections);
+  if (allowed !== null && allowed < needed) throw new Error(`${connections} connections need ${needed} open files in one process, and ${allowed} are allowed (ulimit -Hn)`);
+}
+
 const PIN_TRIES = 10;
 
 /**
@@ -33,14 +53,18 @@ const PIN_TRIES = 10;
  * Null, and nothing is pinned, on a machine with one core or without taskset.
  */
 export function takeCores(): { target: number; load: number } | null {
-  if (cpus().length < 2) return null;
+  return cpus().length >= 2 && pinTo('1') ? { target: 0, load: 1 } : null;
+}
+
+/** Keeps this process, and with it all that it starts, on these cores, as taskset lists them. False where it cannot be done. */
+export function pinTo(list: string): boolean {
   for (let tries = 0; tries < PIN_TRIES; tries++) {
     try {
-      execFileSync('taskset', ['-acp', '1', String(process.pid)], { stdio: 'ignore' });
-      return { target: 0, load: 1 };
+      execFileSync('taskset', ['-acp', list, String(process.pid)], { stdio: 'ignore' });
+      return true;
     } catch {
       // A thread that ended while taskset went through them all makes it fail: once more.
     }
   }
-  return null;
+  return false;
 }

@@ -2,16 +2,16 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startChild } from './child.js';
 import { findLoadGenerator } from './generators.js';
-import { sourceRevision, takeCores, thisMachine } from './machine.js';
+import { requireOpenFiles, sourceRevision, takeCores, thisMachine } from './machine.js';
 import { measure, type Bench, type Run } from './measure.js';
-import { cacheDir, NODE_FLAGS, programPath, projectRoot } from './paths.js';
-import { casesOf, describeCase, parseOptions, USAGE, type Options } from './plan.js';
-import { buildReport, renderMarkdown, type CaseRuns, type Subject } from './report.js';
+import { cacheDir, NODE_FLAGS, projectRoot } from './paths.js';
+import { casesOf, describeCase, expectedMinutes, parseOptions, resultName, secondsOf, USAGE, type Options } from './plan.js';
+import { buildReport, renderMarkdown, type CaseRuns, type LeftOut, type Subject } from './report.js';
 import { rotated } from './stats.js';
 import { TARGETS } from './targets/index.js';
-import { type RunningTarget } from './targets/target.js';
+import { type RunningTarget, type Surroundings, type Target } from './targets/target.js';
+import { startUpstream } from './upstream.js';
 import { verifyTarget } from './verify.js';
 
 interface Contestant {
@@ -22,6 +22,7 @@ interface Contestant {
 const log = (line: string): void => console.log(line);
 
 async function bench(options: Options): Promise<boolean> {
+  requireOpenFiles(Math.max(...options.connections));
   const cores = takeCores();
   const scratch = mkdtempSync(join(tmpdir(), 'apex-bench-'));
   // An embedded Postgres may run as another user, who has to get to its folder in here.
@@ -36,32 +37,36 @@ async function bench(options: Options): Promise<boolean> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().then(() => process.exit(130)));
   try {
     const load = await findLoadGenerator(scratch, log);
-    const upstream = await startChild({
-      command: process.execPath, args: [programPath('fast-upstream')], core: cores?.load ?? null,
-      logFile: join(logs, 'upstream.log'), readyWhen: /listening (\d+)/, readyWithinMs: 10_000,
-    });
+    const upstream = await startUpstream({ kind: options.upstream, core: cores?.load ?? null, scratch, logs });
     cleanUp.push(() => upstream.stop());
-    const origin = `http://127.0.0.1:${upstream.ready[1] as string}`;
 
     const contestants: Contestant[] = [];
+    const leftOut: LeftOut[] = [];
     for (const target of TARGETS.filter(({ name }) => options.targets.includes(name))) {
       log(`starting ${target.name}`);
-      const running = await target.start({ upstream: origin, core: cores?.target ?? null, scratch, logs, nodeFlags: flagsFor(target.name, options), log });
-      cleanUp.push(() => running.stop());
-      await verifyTarget(target.name, running, options.modes);
-      contestants.push({ subject: { name: target.name, what: target.what, version: running.version }, running });
+      try {
+        const running = await startVerified(target, { upstream: upstream.origin, caFile: upstream.caFile, core: cores?.target ?? null, scratch, logs, nodeFlags: flagsFor(target.name, options), log }, options);
+        cleanUp.push(() => running.stop());
+        contestants.push({ subject: { name: target.name, what: target.what, version: running.version, peer: target.peer }, running });
+      } catch (error) {
+        if (!target.peer) throw error;
+        const [reason = ''] = (error as Error).message.split('\n');
+        log(`  left out: ${reason}`);
+        leftOut.push({ name: target.name, reason });
+      }
     }
 
-    const cases = await measureAll({ load, upstream: origin, upstreamPid: upstream.pid, cores }, contestants, options);
+    log(`about ${Math.ceil(expectedMinutes(options, contestants.length))} minutes of loads`);
+    const cases = await measureAll({ load, statsOrigin: upstream.statsOrigin, upstreamPid: upstream.pid, cores }, contestants, options);
     const report = buildReport({
       date: new Date().toISOString().slice(0, 10), machine: thisMachine(), revision: sourceRevision(), load: load.name,
-      pinned: cores !== null, options, subjects: contestants.map(({ subject }) => subject),
+      pinned: cores !== null, options, subjects: contestants.map(({ subject }) => subject), leftOut,
     }, cases);
     const markdown = renderMarkdown(report);
     log(`\n${markdown}`);
     if (options.out !== null) {
       mkdirSync(options.out, { recursive: true });
-      const file = join(options.out, `${report.date}-gateway`);
+      const file = join(options.out, `${report.date}-${resultName(options)}`);
       writeFileSync(`${file}.json`, `${JSON.stringify(report, null, 1)}\n`);
       writeFileSync(`${file}.md`, markdown);
       log(`written to ${file}.{json,md}`);
@@ -73,6 +78,17 @@ async function bench(options: Options): Promise<boolean> {
 }
 
 const flagsFor = (name: string, { profile }: Options): readonly string[] => (profile === null ? NODE_FLAGS : [...NODE_FLAGS, '--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`, `--cpu-prof-name=${name}.cpuprofile`]);
+
+async function startVerified(target: Target, surroundings: Surroundings, { modes }: Options): Promise<RunningTarget> {
+  const running = await target.start(surroundings);
+  try {
+    await verifyTarget(target.name, running, modes);
+    return running;
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
 
 async function measureAll(setting: Bench, contestants: readonly Contestant[], options: Options): Promise<CaseRuns[]> {
   const cases = casesOf(options);
@@ -87,7 +103,7 @@ async function measureAll(setting: Bench, contestants: readonly Contestant[], op
   for (let round = 0; round < options.rounds; round++) {
     for (const { which, runs } of results) {
       for (const { subject, running } of rotated(contestants, round)) {
-        const run = await measure(setting, subject.name, running, which, which.connections === 1 ? options.secondsAlone : options.seconds);
+        const run = await measure(setting, subject.name, running, which, secondsOf(options, which));
         runs.get(subject.name)?.push(run);
         log(`round ${round + 1}/${options.rounds}, ${describeCase(which)}, ${subject.name}: ${summary(run)}`);
       }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type LoadGenerator, type LoadResult, leastBytes } from './load.js';
 import { describeCase, type Case } from './plan.js';
 import { cpuSeconds, processTree, readCores, residentMib, type CoreTicks } from './proc.js';
@@ -30,7 +31,8 @@ export interface Run extends LoadResult {
 
 export interface Bench {
   readonly load: LoadGenerator;
-  readonly upstream: string;
+  /** Where the upstream's counts are asked for. */
+  readonly statsOrigin: string;
   readonly upstreamPid: number;
   /** Cores of the process under test and of everything else; null: not pinned. */
   readonly cores: { readonly target: number; readonly load: number } | null;
@@ -38,15 +40,16 @@ export interface Bench {
 
 export async function measure(bench: Bench, name: string, target: RunningTarget, which: Case, seconds: number): Promise<Run> {
   const settle = await target.beginAccount?.();
-  const servedBefore = await served(bench.upstream);
+  const servedBefore = await served(bench.statsOrigin);
   const snapshot = (): Snapshot => takeSnapshot(target.pid, bench.upstreamPid);
   const before = snapshot();
   const load = await bench.load.run({ url: target.url, headers: target.headers, body: chatBody(which.mode, which.bodyBytes), connections: which.connections, seconds });
   const after = snapshot();
   const memory = target.pid === null ? null : residentMib(processTree(target.pid));
-  const upstreamServed = (await served(bench.upstream)) - servedBefore;
+  const upstreamServed = (await served(bench.statsOrigin)) - servedBefore;
   let settled = after;
   const settlement = settle ? await settle(load.completed, () => (settled = snapshot())) : null;
+  const calm = target.pid === null || (await untilCalm(target.pid));
 
   const wall = after.at - before.at;
   const used = after.cpu - before.cpu;
@@ -66,7 +69,7 @@ export async function measure(bench: Bench, name: string, target: RunningTarget,
     postgresShare: (after.postgres - before.postgres) / wall,
     redisShare: (after.redis - before.redis) / wall,
     foreignShare: Math.max(0, others),
-    problems: problemsOf(which, result),
+    problems: [...problemsOf(which, result), ...(calm ? [] : [`${describeCase(which)}: still busy ${CALM_PATIENCE_MS / 1_000} s after the load`])],
   };
 }
 
@@ -85,6 +88,25 @@ export function problemsOf(which: Case, run: LoadResult & { readonly upstreamSer
   if (settlement && settlement.recorded < completed) say(`${completed} answers, but only ${settlement.recorded} recorded`);
   if (settlement && settlement.recorded > completed + which.connections) say(`${completed} answers, but ${settlement.recorded} recorded`);
   return problems;
+}
+
+const CALM_WINDOW_MS = 200;
+const CALM_SHARE = 0.15;
+const CALM_PATIENCE_MS = 60_000;
+
+/**
+ * Waits until a process hardly uses its core: requests that the end of the load cut off may still be worked on, on the
+ * core that the next target needs. False when patience has ended.
+ */
+async function untilCalm(pid: number): Promise<boolean> {
+  const deadline = performance.now() + CALM_PATIENCE_MS;
+  for (let before = cpuSeconds(processTree(pid)); performance.now() < deadline;) {
+    await delay(CALM_WINDOW_MS);
+    const now = cpuSeconds(processTree(pid));
+    if (now - before <= CALM_SHARE * (CALM_WINDOW_MS / 1_000)) return true;
+    before = now;
+  }
+  return false;
 }
 
 interface Snapshot {
@@ -123,7 +145,7 @@ function total(shares: readonly number[]): number {
   return shares.reduce((sum, share) => sum + share, 0);
 }
 
-async function served(upstream: string): Promise<number> {
-  const { json, sse } = (await (await fetch(`${upstream}/stats`)).json()) as { json: number; sse: number };
+async function served(statsOrigin: string): Promise<number> {
+  const { json, sse } = (await (await fetch(`${statsOrigin}/stats`)).json()) as { json: number; sse: number };
   return json + sse;
 }

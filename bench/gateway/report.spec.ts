@@ -15,7 +15,7 @@ function run(target: string, change: Partial<Run> = {}): Run {
 const circumstances: Circumstances = {
   date: '2026-01-01', machine: { cores: 2, cpu: 'some CPU', memoryGib: 8, system: 'Linux 6', node: 'v24.0.0' }, revision: 'abc', load: 'wrk', pinned: true,
   options: parseOptions([], ['direct', 'bare', 'apex', 'portkey'], '/results'),
-  subjects: [{ name: 'apex', what: 'it', version: '0.1.0' }],
+  subjects: ['direct', 'bare', 'apex', 'portkey'].map((name) => ({ name, what: 'it', version: '0.1.0', peer: name === 'portkey' })), leftOut: [],
 };
 
 describe('figuresOf', () => {
@@ -42,12 +42,51 @@ describe('the report', () => {
   const three = (target: string, change: Partial<Run> = {}): Run[] => [1, 2, 3].map(() => run(target, change));
 
   it('says whether the aims are met', () => {
-    const runs = new Map([['direct', three('direct')], ['bare', three('bare', { requestsPerSecond: 10_000 })], ['apex', three('apex', { requestsPerSecond: 6_900 })], ['portkey', three('portkey')]]);
+    const runs = new Map([['direct', three('direct')], ['bare', three('bare', { requestsPerSecond: 10_000 })], ['apex', three('apex', { requestsPerSecond: 9_400 })], ['portkey', three('portkey')]]);
     const report = buildReport(circumstances, [{ which: MANY, runs }]);
     const text = renderMarkdown(report);
     expect(report.valid).toBe(true);
-    expect(text).toContain('0.69 x bare (aim: at least 0.7): missed');
-    expect(text).toContain('6.90 x portkey (aim: at least 5): met');
+    expect(text).toContain('0.94 x bare (aim: at least 0.95): missed');
+    expect(text).toContain('9.40 x portkey (aim: at least 10): missed');
+  });
+
+  it('holds the latency that Apex adds against what the bare proxy adds', () => {
+    const textFor = (apexUs: number): string => {
+      const runs = new Map([['direct', three('direct', { p50Us: 30 })], ['bare', three('bare', { p50Us: 130 })], ['apex', three('apex', { p50Us: apexUs })]]);
+      return renderMarkdown(buildReport(circumstances, [{ which: ALONE, runs }]));
+    };
+    expect(textFor(180)).toContain('Apex adds 0.150 ms to the median latency, bare 0.100 ms (aim: at most 0.050 ms more): met');
+    expect(textFor(181)).toContain('missed');
+  });
+
+  it('begins with one line for each case', () => {
+    const runs = new Map([['direct', three('direct')], ['bare', three('bare', { requestsPerSecond: 500, cpuUs: 100 })], ['apex', three('apex')], ['portkey', three('portkey', { requestsPerSecond: 50 })]]);
+    const alone = new Map([['direct', three('direct', { p50Us: 30 })], ['bare', three('bare', { p50Us: 130 })], ['apex', three('apex', { p50Us: 150 })], ['portkey', three('portkey')]]);
+    const text = renderMarkdown(buildReport(circumstances, [{ which: ALONE, runs: alone }, { which: MANY, runs }]));
+    const lines = text.slice(text.indexOf('## Summary')).split('\n');
+    expect(lines.slice(2, 6)).toEqual([
+      '| Apex | requests/s | CPU us/request | x bare | x portkey | x bare by CPU | added p50 ms | of bare |',
+      '| - | -: | -: | -: | -: | -: | -: | -: |',
+      '| JSON, 1 KB request, 1 connection | 1,000 | 50.0 | 1.00 | 1.00 | 1.00 | 0.120 | 0.100 |',
+      '| JSON, 1 KB request, 64 connections | 1,000 | 50.0 | 2.00 | 20.00 | 2.00 |  |  |',
+    ]);
+  });
+
+  it('says what is left out, and how the upstream was reached', () => {
+    const text = renderMarkdown(buildReport({ ...circumstances, options: parseOptions(['--upstream', 'tls'], ['direct'], '/results'), leftOut: [{ name: 'bifrost', reason: 'not installed' }] }, []));
+    expect(text).toContain('- **bifrost** is left out: not installed');
+    expect(text).toContain('upstream over TLS');
+  });
+
+  it('stays valid when a peer breaks, and compares nothing with it there', () => {
+    const runs = new Map([['direct', three('direct')], ['bare', three('bare')], ['apex', three('apex')], ['portkey', [run('portkey'), run('portkey', { problems: ['3 errors'] }), run('portkey')]]]);
+    const report = buildReport(circumstances, [{ which: MANY, runs }]);
+    expect(report.valid).toBe(true);
+    expect(report.warnings).toContain('portkey: 3 errors: its figures do not count there');
+    expect(report.cases[0]?.figures.find(({ target }) => target === 'apex')?.ratios).toEqual({ bare: 1 });
+    const text = renderMarkdown(report);
+    expect(text).toMatch(/\| 1\.00 \| failed \|/);
+    expect(text).not.toContain('x portkey (aim');
   });
 
   it('is invalid with a single problem, and says so first', () => {

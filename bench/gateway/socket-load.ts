@@ -3,11 +3,13 @@
  * than wrk, so its figures compare only with each other. Reads a LoadPlan as JSON from argv, prints a LoadResult.
  */
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { percentile, responseEnd } from './response-framing.js';
 import { type LoadPlan, type LoadResult } from './load.js';
 
 const plan = JSON.parse(process.argv[2] as string) as LoadPlan;
 const target = new URL(plan.url);
+const secure = target.protocol === 'https:';
 const headers = Object.entries({ host: target.host, 'content-length': String(Buffer.byteLength(plan.body)), ...plan.headers });
 const request = Buffer.from(`POST ${target.pathname} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${plan.body}`);
 
@@ -18,7 +20,9 @@ let over = false;
 const sockets = new Set<Socket>();
 
 function open(): void {
-  const socket = connect({ host: target.hostname, port: Number(target.port), noDelay: true });
+  const to = { host: target.hostname, port: Number(target.port), noDelay: true };
+  // Like wrk it does not ask who answers: only the upstream of this bench is ever met over TLS.
+  const socket = secure ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
   sockets.add(socket);
   let sentAt = 0;
   let pending: Buffer | null = null;
@@ -26,7 +30,7 @@ function open(): void {
     sentAt = performance.now();
     socket.write(request);
   };
-  socket.once('connect', send);
+  socket.once(secure ? 'secureConnect' : 'connect', send);
   socket.on('data', (chunk: Buffer) => {
     if (over) return;
     bytesReceived += chunk.length;

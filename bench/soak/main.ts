@@ -8,13 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
-import { startChild } from '../gateway/child.js';
 import { findLoadGenerator } from '../gateway/generators.js';
 import { sourceRevision, takeCores, thisMachine } from '../gateway/machine.js';
-import { cacheDir, NODE_FLAGS, programPath, projectRoot } from '../gateway/paths.js';
+import { cacheDir, NODE_FLAGS, projectRoot } from '../gateway/paths.js';
 import { processTree, residentMib } from '../gateway/proc.js';
 import { chatBody } from '../gateway/requests.js';
 import { apex } from '../gateway/targets/apex.js';
+import { startUpstream } from '../gateway/upstream.js';
 import { type PacedPlan, type PacedResult } from './paced-load.js';
 import { type Sample, slopePerMinute } from './slope.js';
 
@@ -43,9 +43,9 @@ const closing: (() => Promise<void>)[] = [async () => rmSync(scratch, { recursiv
 
 try {
   const load = await findLoadGenerator(scratch, log);
-  const upstream = await startChild({ command: process.execPath, args: [programPath('fast-upstream')], core: cores?.load ?? null, logFile: join(logs, 'upstream.log'), readyWhen: /listening (\d+)/, readyWithinMs: 10_000 });
+  const upstream = await startUpstream({ kind: 'http', core: cores?.load ?? null, scratch, logs });
   closing.push(() => upstream.stop());
-  const running = await apex.start({ upstream: `http://127.0.0.1:${upstream.ready[1] as string}`, core: cores?.target ?? null, scratch, logs, nodeFlags: NODE_FLAGS, log });
+  const running = await apex.start({ upstream: upstream.origin, caFile: upstream.caFile, core: cores?.target ?? null, scratch, logs, nodeFlags: NODE_FLAGS, log });
   closing.push(() => running.stop());
 
   log('looking for the most it can do');

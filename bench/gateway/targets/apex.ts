@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { startChild } from '../child.js';
 import { apexProgram, projectRoot } from '../paths.js';
 import { startStores } from './stores.js';
-import { CHAT_PATH, JSON_HEADERS, type Settlement, type Target } from './target.js';
+import { CHAT_PATH, JSON_HEADERS, nodeTrust, type RunningTarget, type Settlement, type Surroundings, type Target } from './target.js';
 
 const credentialsSchema = z.object({ baseUrl: z.url(), apiKey: z.string(), adminToken: z.string() });
 const usageSchema = z.object({ total: z.object({ requests: z.number() }) });
@@ -21,55 +21,61 @@ const STILL_MS = 2_000;
 export const apex: Target = {
   name: 'apex',
   what: 'Apex with everything on: keys, limits, flags, prices, journal, records in Postgres',
-  async start({ upstream, core, scratch, logs, nodeFlags, log }) {
-    if (!existsSync(apexProgram)) throw new Error('Apex is not built: npm run build');
-    const stores = await startStores(scratch, log);
-    try {
-      const home = join(scratch, 'apex-home');
-      mkdirSync(home);
-      const child = await startChild({
-        command: process.execPath,
-        args: [...nodeFlags, apexProgram, 'start'],
-        cwd: projectRoot,
-        env: {
-          PATH: process.env['PATH'],
-          HOME: process.env['HOME'],
-          PORT: String(await freePort()),
-          APEX_HOME: home,
-          OPENAI_BASE_URL: `${upstream}/v1`,
-          OPENAI_API_KEY: 'bench',
-          DATABASE_URL: stores.databaseUrl,
-          REDIS_URL: stores.redisUrl,
-          APEX_LOG_LEVEL: 'warn',
-        },
-        core,
-        logFile: join(logs, 'apex.log'),
-        readyWhen: /^Apex is ready.*$/m,
-        readyWithinMs: 60_000,
-      });
-      const { baseUrl, apiKey } = credentialsSchema.parse(JSON.parse(readFileSync(join(home, 'credentials.json'), 'utf8')));
-      const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
-      const count = (): Promise<number> => recordedRequests(baseUrl, apiKey);
-      return {
-        version,
-        url: baseUrl + CHAT_PATH,
-        headers: { ...JSON_HEADERS, authorization: `Bearer ${apiKey}` },
-        pid: child.pid,
-        async beginAccount() {
-          const before = await count();
-          return (completed, onGrowth) => untilRecorded(count, before, completed, onGrowth);
-        },
-        async stop() {
-          await child.stop();
-          await stores.stop();
-        },
-      };
-    } catch (error) {
-      await stores.stop();
-      throw error;
-    }
-  },
+  peer: false,
+  start: (surroundings) => startApex(surroundings, 'apex', {}),
 };
+
+/** Its state goes into `scratch`, its log to `NAME.log`; `settings` are added to its environment. */
+export async function startApex({ upstream, caFile, core, scratch, logs, nodeFlags, log }: Surroundings, name: string, settings: Readonly<Record<string, string>>): Promise<RunningTarget> {
+  if (!existsSync(apexProgram)) throw new Error('Apex is not built: npm run build');
+  const stores = await startStores(scratch, log);
+  try {
+    const home = join(scratch, 'apex-home');
+    mkdirSync(home);
+    const child = await startChild({
+      command: process.execPath,
+      args: [...nodeFlags, apexProgram, 'start'],
+      cwd: projectRoot,
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        PORT: String(await freePort()),
+        APEX_HOME: home,
+        OPENAI_BASE_URL: `${upstream}/v1`,
+        OPENAI_API_KEY: 'bench',
+        DATABASE_URL: stores.databaseUrl,
+        REDIS_URL: stores.redisUrl,
+        APEX_LOG_LEVEL: 'warn',
+        ...nodeTrust(caFile),
+        ...settings,
+      },
+      core,
+      logFile: join(logs, `${name}.log`),
+      readyWhen: /^Apex is ready.*$/m,
+      readyWithinMs: 60_000,
+    });
+    const { baseUrl, apiKey } = credentialsSchema.parse(JSON.parse(readFileSync(join(home, 'credentials.json'), 'utf8')));
+    const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+    const count = (): Promise<number> => recordedRequests(baseUrl, apiKey);
+    return {
+      version,
+      url: baseUrl + CHAT_PATH,
+      headers: { ...JSON_HEADERS, authorization: `Bearer ${apiKey}` },
+      pid: child.pid,
+      async beginAccount() {
+        const before = await count();
+        return (completed, onGrowth) => untilRecorded(count, before, completed, onGrowth);
+      },
+      async stop() {
+        await child.stop();
+        await stores.stop();
+      },
+    };
+  } catch (error) {
+    await stores.stop();
+    throw error;
+  }
+}
 
 async function recordedRequests(baseUrl: string, apiKey: string): Promise<number> {
   const hour = 3_600_000;

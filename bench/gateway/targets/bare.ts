@@ -2,15 +2,17 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { startChild } from '../child.js';
 import { programPath } from '../paths.js';
-import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
+import { CHAT_PATH, JSON_HEADERS, nodeTrust, type Target } from './target.js';
 
 export const bare: Target = {
   name: 'bare',
   what: 'node:http in, undici out, bytes passed on, nothing else: the least a Node proxy can do',
-  async start({ upstream, core, logs, nodeFlags }) {
+  peer: false,
+  async start({ upstream, caFile, core, logs, nodeFlags }) {
     const child = await startChild({
       command: process.execPath,
       args: [...nodeFlags, programPath('bare-proxy'), upstream],
+      env: { ...process.env, ...nodeTrust(caFile) },
       core,
       logFile: join(logs, 'bare.log'),
       readyWhen: /listening (\d+)/,

@@ -4,6 +4,7 @@ import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
 export const direct: Target = {
   name: 'direct',
   what: 'the load generator straight to the upstream: its ceiling, and the zero of "added p50"',
+  peer: false,
   start: ({ upstream }) => Promise.resolve({
     version: '-',
     url: upstream + CHAT_PATH,

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { freePort } from '@apex/host';
 import { startChild } from '../child.js';
 import { cacheDir, projectRoot } from '../paths.js';
-import { CHAT_PATH, JSON_HEADERS, type Target } from './target.js';
+import { CHAT_PATH, JSON_HEADERS, nodeTrust, type Target } from './target.js';
 
 const run = promisify(execFile);
 const PACKAGE = 'node_modules/@portkey-ai/gateway';
@@ -30,13 +30,14 @@ async function installed(log: (line: string) => void): Promise<{ script: string;
 export const portkey: Target = {
   name: 'portkey',
   what: 'the Portkey gateway from npm (MIT) as it comes, on the same Node: routes and translates, records nothing',
-  async start({ upstream, core, logs, nodeFlags, log }) {
+  peer: true,
+  async start({ upstream, caFile, core, logs, nodeFlags, log }) {
     const { script, version } = await installed(log);
     const port = await freePort();
     const child = await startChild({
       command: process.execPath,
       args: [...nodeFlags, script, `--port=${port}`, '--headless'],
-      env: { ...process.env, NODE_ENV: 'production' },
+      env: { ...process.env, NODE_ENV: 'production', ...nodeTrust(caFile) },
       core,
       logFile: join(logs, 'portkey.log'),
       readyWhen: /Ready for connections/,

@@ -1,9 +1,11 @@
 /** What every target is given. */
 export interface Surroundings {
-  /** `http://127.0.0.1:PORT` of the fast upstream. */
+  /** The fast upstream's origin, without a path. */
   readonly upstream: string;
-  /** The core of the process under test; null where cores cannot be given. */
-  readonly core: number | null;
+  /** The certificate that the upstream shows, as a PEM file; null: it speaks plain HTTP. */
+  readonly caFile: string | null;
+  /** The core of the process under test, or its cores (`0,1`); null where cores cannot be given. */
+  readonly core: number | string | null;
   /** A folder for this run's state, gone afterwards. Other users of the machine may enter it. */
   readonly scratch: string;
   /** Logs go here and stay until the next run. */
@@ -41,7 +43,20 @@ export interface Target {
   readonly name: string;
   /** One line for the report: what it is and does. */
   readonly what: string;
+  /** A gateway of others: where it cannot be had or does not answer right it is left out, and the report says why. */
+  readonly peer: boolean;
+  /** @throws Error whose first line says, for the report, why it cannot be had */
   start(surroundings: Surroundings): Promise<RunningTarget>;
+}
+
+/** What makes a Node program trust the upstream's certificate. */
+export function nodeTrust(caFile: string | null): Record<string, string> {
+  return caFile === null ? {} : { NODE_EXTRA_CA_CERTS: caFile };
+}
+
+/** The same for programs that go by OpenSSL's variable, such as Go's and Python's. */
+export function opensslTrust(caFile: string | null): Record<string, string> {
+  return caFile === null ? {} : { SSL_CERT_FILE: caFile };
 }
 
 export const CHAT_PATH = '/v1/chat/completions';
