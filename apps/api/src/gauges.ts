@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
-import { type Pipeline, type TargetBoard } from '@apex/gateway';
+import { LIMIT_NAMES, type Limiter } from '@apex/auth';
+import { type DataPlane, type ExactCache, type OpenedResponseCache, type Pipeline, type TargetBoard } from '@apex/gateway';
 import { type UpstreamClient } from '@apex/llm';
 import { type GatewayMetrics } from '@apex/telemetry';
 import { type RecordingService } from '@apex/usage';
@@ -9,9 +10,13 @@ export interface Observed {
   /** APEX_HOME: where the journal is. */
   readonly home: string;
   readonly dataPlane?: {
-    readonly pipeline: Pick<Pipeline, 'answersReplayed' | 'requestsInFlight'>;
+    readonly pipeline: Pick<Pipeline, 'answersReplayed' | 'requestsInFlight' | 'unauthenticated'>;
     readonly upstream: Pick<UpstreamClient, 'poolStats'>;
     readonly board: Pick<TargetBoard, 'breakers'>;
+    readonly limiter: Pick<Limiter, 'limited' | 'wouldHaveBeenLimited'>;
+    readonly cache: Pick<ExactCache, 'counts'>;
+    readonly answers: Pick<OpenedResponseCache, 'figures' | 'shared'>;
+    readonly lane: Pick<DataPlane, 'laneCounts'>;
   };
 }
 
@@ -27,8 +32,21 @@ export function registerGauges(metrics: GatewayMetrics, { recording, home, dataP
   metrics.registerGauge('apex_disk_free_bytes', 'Free bytes where APEX_HOME is, and with it the journal', async () => free(await statfs(home)), { together: 'min' });
   metrics.registerGauge('apex_disk_size_bytes', 'Bytes of the file system that APEX_HOME is on', async () => size(await statfs(home)), { together: 'min' });
   if (dataPlane === undefined) return;
-  const { pipeline, upstream, board } = dataPlane;
+  const { pipeline, upstream, board, limiter, lane } = dataPlane;
+  registerCacheGauges(metrics, dataPlane);
+  metrics.registerCounter('apex_unauthenticated_requests_total', 'Requests to the data plane without a key that may ask, by code; they are no records', () => [...pipeline.unauthenticated].map(([code, value]) => ({ labels: { code }, value })), { labels: ['code'] });
+  metrics.registerCounter(
+    'apex_lane_connections_total',
+    'Connections by the way they went: past node:http, or handed over to it for good',
+    () => {
+      const counts = lane.laneCounts;
+      return counts === null ? [] : Object.entries({ served: counts.served, handed_over: counts.handedOver }).map(([way, value]) => ({ labels: { way }, value }));
+    },
+    { labels: ['way'] },
+  );
   metrics.registerCounter('apex_idempotent_replays_total', 'Answers given once more under an Idempotency-Key; they are no usage', () => pipeline.answersReplayed);
+  metrics.registerCounter('apex_limited_requests_total', 'Requests that a limit has refused', () => byLimit(limiter.limited), { labels: ['limit'] });
+  metrics.registerCounter('apex_would_have_been_limited_total', 'Requests that a limit would have refused had limits been enforced', () => byLimit(limiter.wouldHaveBeenLimited), { labels: ['limit'] });
   metrics.registerGauge('apex_requests_in_flight', 'Authenticated requests under way', () => pipeline.requestsInFlight);
   metrics.registerGauge(
     'apex_breaker_targets',
@@ -40,6 +58,29 @@ export function registerGauges(metrics: GatewayMetrics, { recording, home, dataP
     metrics.registerGauge(`apex_upstream_${state}`, `Of the connections to providers: ${state}`, () => Object.values(upstream.poolStats()).reduce((total, pool) => total + pool[state], 0));
   }
 }
+
+/** The exact cache of this process; hits by where the answer was: here, in Redis, or with a request that was under way. */
+function registerCacheGauges(metrics: GatewayMetrics, { cache, answers }: Pick<NonNullable<Observed['dataPlane']>, 'cache' | 'answers'>): void {
+  metrics.registerCounter('apex_cache_hits_total', 'Requests that the exact cache has answered, by where the answer was; flight: with another request that was under way', () => Object.entries(cache.counts.hits).map(([from, value]) => ({ labels: { from }, value })), { labels: ['from'] });
+  metrics.registerCounter('apex_cache_misses_total', 'Requests that the exact cache had no answer for', () => cache.counts.misses);
+  metrics.registerCounter('apex_cache_stored_total', 'Answers that were kept', () => cache.counts.stored);
+  metrics.registerCounter('apex_cache_not_stored_total', 'Answers that must not be kept, by why', () => Object.entries(cache.counts.notStored).map(([reason, value]) => ({ labels: { reason }, value })), { labels: ['reason'] });
+  metrics.registerGauge('apex_cache_waiting', "Requests that wait for another's answer", () => cache.counts.waiting);
+  metrics.registerGauge('apex_cache_answers', 'Answers that are kept in the process', () => answers.figures().answers);
+  metrics.registerGauge('apex_cache_bytes', 'Bytes of them', () => answers.figures().bytes);
+  metrics.registerCounter('apex_cache_refused_total', 'Values in Redis that could not be opened, or belong elsewhere', () => answers.figures().refused);
+  metrics.registerGauge(
+    'apex_cache_shared',
+    '1: answers are shared through Redis; 0: Redis is there, and not used now',
+    () => {
+      const shared = answers.shared();
+      return shared === null ? [] : [{ labels: {}, value: Number(shared) }];
+    },
+    { together: 'min' },
+  );
+}
+
+const byLimit = (counts: Limiter['limited']) => LIMIT_NAMES.map((limit) => ({ labels: { limit }, value: counts[limit] }));
 
 interface FileSystem {
   readonly bsize: number;

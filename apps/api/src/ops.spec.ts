@@ -1,14 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { registerRollupMetrics } from '@apex/billing';
+import { SystemClock } from '@apex/common';
 import { GatewayMetrics, registerFeedMetrics, Tracing, telemetryConfig } from '@apex/telemetry';
 import { type AttemptRow, type UsageRecordRow } from '@apex/usage';
-import { registerGauges } from './gauges.js';
+import { type Observed, registerGauges } from './gauges.js';
+import { SupervisedGroup } from './worker-process/supervised-group.js';
 
 /** What Prometheus itself adds. */
 const ITS_OWN = new Map([['up', new Set<string>()]]);
 const SCRAPE_LABELS = ['job', 'instance'];
 
 const read = (path: string): string => readFileSync(new URL(`../../../ops/${path}`, import.meta.url), 'utf8');
+
+const CACHE: Pick<NonNullable<Observed['dataPlane']>, 'cache' | 'answers' | 'lane'> = {
+  cache: { counts: { hits: { memory: 5, shared: 4, flight: 3 }, misses: 2, stored: 1, notStored: { too_large: 6 }, waiting: 7 } },
+  answers: { figures: () => ({ answers: 8, bytes: 9, refused: 10 }), shared: () => true },
+  lane: { laneCounts: { served: 11, handedOver: 12 } },
+};
+const NONE_LIMITED = { requests: 0, tokens: 0, concurrency: 0, budget: 0, platform_budget: 0 };
 
 /** Everything that `/metrics` can show: sample names, each with its labels. */
 async function exposed(): Promise<Map<string, Set<string>>> {
@@ -18,15 +28,21 @@ async function exposed(): Promise<Map<string, Set<string>>> {
   registerGauges(metrics, {
     recording: { statistics: () => statistics } as Parameters<typeof registerGauges>[1]['recording'],
     home: tmpdir(),
-    dataPlane: { pipeline: { answersReplayed: 0, requestsInFlight: 0 }, upstream: { poolStats: () => ({}) }, board: { breakers: () => new Map([['openai', { closed: 1, open: 0, half_open: 0 }]]) } },
+    dataPlane: { ...CACHE, pipeline: { answersReplayed: 0, requestsInFlight: 0, unauthenticated: new Map([['invalid_api_key', 1]]) }, upstream: { poolStats: () => ({}) }, board: { breakers: () => new Map([['openai', { closed: 1, open: 0, half_open: 0 }]]) }, limiter: { limited: NONE_LIMITED, wouldHaveBeenLimited: NONE_LIMITED } },
   });
+  const rollups = { markedAt: new Date().toISOString(), checkedAt: new Date().toISOString(), waiting: 0, differing: 0, differences: [] };
+  registerRollupMetrics(metrics, { status: () => Promise.resolve(rollups) }, new SystemClock());
   registerFeedMetrics(metrics, { sent: 0, failures: 0, waitingSeconds: () => Promise.resolve(0) });
   const attempt = { provider: 'openai', model: 'gpt-4o', status: 'final', http_status: 200, error_code: null, duration_ms: 5 } as AttemptRow;
   const record = { ...attempt, surface: 'messages', path: 'gateway', stream: true, requested_model: 'gpt-4o', served_model: 'gpt-4o', pricing: 'priced', attempts: 1, prompt_tokens: 1, completion_tokens: 1, cost_pd: 1, first_byte_ms: 1 } as unknown as UsageRecordRow;
   metrics.observe(record, [attempt]);
   metrics.observe({ ...record, status: 'denied', error_code: 'overloaded' }, []);
+  // Behind a supervisor, which has numbers of its own.
+  const group: SupervisedGroup = new SupervisedGroup(1, true, { configured: 2, serving: 2, failing: 0, restarts: 0 }, (message) => {
+    if (message.kind === 'ask_counts') queueMicrotask(() => group.counted(message.id, []));
+  });
   const names = new Map<string, Set<string>>();
-  for (const line of (await metrics.render()).body.split('\n')) {
+  for (const line of (await group.render(metrics)).body.split('\n')) {
     // What has not happened yet has a type and no samples.
     const declared = /^# TYPE (\S+) (\S+)$/.exec(line);
     if (declared !== null) for (const suffix of declared[2] === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']) names.set(declared[1]! + suffix, names.get(declared[1]! + suffix) ?? new Set(suffix === '_bucket' ? ['le'] : []));
@@ -138,7 +154,7 @@ describe('files for operators', () => {
   it('the alerts watch only what there is, and say what to do', () => {
     const alerts = alertsOf(read('prometheus/alerts.yml'));
     expect(alerts.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['ApexErrorRate', 'ApexAddedLatency', 'ApexJournalBacklogOld', 'ApexBreakerOpen', 'ApexShedding', 'ApexEventLoopLag', 'ApexUnpriced', 'ApexDiskLow']),
+      expect.arrayContaining(['ApexErrorRate', 'ApexAddedLatency', 'ApexJournalBacklogOld', 'ApexBreakerOpen', 'ApexShedding', 'ApexEventLoopLag', 'ApexUnpriced', 'ApexDiskLow', 'ApexCacheNotShared', 'ApexCacheRefuses', 'ApexStrangers', 'ApexProcessFailing']),
     );
     expect(new Set(alerts.map(({ name }) => name)).size).toBe(alerts.length);
     for (const { name, expr, keys } of alerts) {

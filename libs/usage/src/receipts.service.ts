@@ -1,5 +1,6 @@
-import { ApexError, type Clock, firstIdAt, idTime, newId, type Uuid } from '@apex/common';
+import { ApexError, type Clock, firstIdAt, idTime, type Uuid } from '@apex/common';
 import { type DataSource } from 'typeorm';
+import { addFacts } from './adapters/receipt-facts.js';
 import { receiptOf, type StoredAdjustment, STORED_RECEIPT_COLUMNS, type StoredReceipt } from './adapters/receipt-rows.js';
 import { type Link } from './core/savings/chain.js';
 import { foldAdjustments } from './core/savings/receipt.js';
@@ -49,21 +50,9 @@ export class Receipts {
    * @throws ApexError 404 `receipt_not_found`
    */
   async adjust(customerId: string, requestId: Uuid, fact: AdjustmentFact, actor: string): Promise<boolean> {
-    const rows = await this.dataSource.query<Array<{ known: boolean; added: boolean }>>(
-      `with known as (
-         select 1 from receipts where customer_id = $1 and request_id = $2
-       ), added as (
-         insert into receipt_adjustments (id, request_id, customer_id, fact, fact_key, actor)
-         select $3, $2, $1, $4::jsonb, $5, $6 from known
-         on conflict (request_id, fact_key) do nothing returning id
-       ), to_seal as (
-         insert into unsealed (kind, id, customer_id) select 'adjustment', id, $1 from added
-       )
-       select exists (select from known) as known, exists (select from added) as added`,
-      [customerId, requestId, newId(), JSON.stringify(fact), factKey(fact), actor],
-    );
-    if (rows[0]?.known !== true) throw new ApexError('receipt_not_found', 404, `There is no receipt for request ${requestId}.`);
-    return rows[0].added;
+    if ((await addFacts(this.dataSource, [{ customerId, requestId, fact, actor }])) === 1) return true;
+    if ((await this.find(customerId, requestId)) === null) throw new ApexError('receipt_not_found', 404, `There is no receipt for request ${requestId}.`);
+    return false;
   }
 
   /**
@@ -90,6 +79,3 @@ export class Receipts {
     });
   }
 }
-
-/** What makes a fact the same fact. */
-const factKey = (fact: AdjustmentFact): string => (fact.kind === 'void' ? `void ${fact.reason}` : `spent ${fact.spending.kind} ${fact.spending.id}`);

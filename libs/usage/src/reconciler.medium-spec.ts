@@ -1,11 +1,15 @@
-import { firstIdAt, newId } from '@apex/common';
+import { firstIdAt, newId, SystemClock } from '@apex/common';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.js';
 import { attemptRow, recordRow, unknownAttempt } from '../test/rows.js';
 import { RecordBatch } from './adapters/record-batch.js';
 import { RecordStore } from './adapters/record-store.js';
-import { attemptJson, recordJson } from './core/journal-rows.js';
+import { attemptJson, receiptJson, recordJson } from './core/journal-rows.js';
 import { type ExportRow } from './core/reconciliation.js';
+import { computeReceipt } from './core/savings/receipt.js';
+import { type QuotedRates, type Receipt, type Step } from './core/savings/receipt.types.js';
 import { type AttemptRow, type TokenUsage } from './core/usage.types.js';
+import { Receipts } from './receipts.service.js';
+import { SavingsQuery } from './savings-query.service.js';
 import { type ReconcileInput, Reconciler } from './reconciler.service.js';
 
 const STARTED_AT = '2026-11-20T12:00:00.000Z';
@@ -30,11 +34,12 @@ describe('reconciliation', () => {
 
   const reconcile = (rows: ExportRow[], more: Partial<ReconcileInput> = {}) => reconciler.reconcile({ provider: 'openai', rows, actor: 'operator:test', price, ...more });
 
-  async function store(attempts: readonly AttemptRow[]): Promise<void> {
+  async function store(attempts: readonly AttemptRow[], receiptsOf: readonly Receipt[] = []): Promise<void> {
     const batch = new RecordBatch();
     for (const attempt of attempts) {
       batch.addRecord(Buffer.from(recordJson(recordRow([attempt], { request_id: attempt.request_id, started_at: STARTED_AT }))));
       batch.addAttempt(Buffer.from(attemptJson(attempt)));
+      for (const receipt of receiptsOf) if (receipt.requestId === attempt.request_id) batch.addReceipt(Buffer.from(receiptJson(receipt)));
     }
     await new RecordStore((sql, parameters) => database.dataSource.query(sql, parameters), '/dev/null').store(batch, new AbortController().signal);
   }
@@ -91,6 +96,76 @@ describe('reconciliation', () => {
     expect(await adjustments()).toEqual(settled);
     const filed = await database.dataSource.query<Array<{ id: string; actor: string; summary: { counts: object } }>>('select id, actor, summary from reconciliations order by id');
     expect(filed).toEqual([report, again].map(({ id, counts }) => ({ id, actor: 'operator:test', summary: { counts, differences: [], truncated: false } })));
+  });
+
+  describe('and receipts', () => {
+    const RATES: QuotedRates = { input: 1_000, cacheRead: 100, cacheWrite: 1_250, output: 4_000, reasoning: 4_000, request: 0, denominator: 1, priceVersion: 'v2' };
+    const usage = { promptTokens: 2_000, cachedTokens: 0, cacheWriteTokens: 0, completionTokens: 10, reasoningTokens: 0 };
+    const step: Step = { mechanism: 'prompt_cache', usage: { ...usage, cachedTokens: 1_900 }, rates: RATES };
+    /** Of a request whose good attempt is paid for, beside one of unknown cost. */
+    const receiptOf = ({ request_id: requestId }: AttemptRow, steps: readonly Step[], arm: 'treated' | 'control' = 'treated'): Receipt =>
+      computeReceipt(requestId, 'demo', {
+        v: 1,
+        provider: 'openai',
+        requestedModel: 'gpt-4o-mini',
+        servedModel: 'gpt-4o-mini',
+        arm,
+        cluster: requestId,
+        covariates: { promptCostPd: 1, requestedModel: 'gpt-4o-mini', maxTokens: null },
+        policyId: newId(),
+        policyVersion: 1,
+        baseline: { usage, rates: RATES },
+        lengthRatioPpm: 1_000_000,
+        steps,
+        spent: [{ kind: 'attempt', id: newId(), costPd: 330_000 }],
+        voidReason: null,
+      });
+    const receipts = () => new Receipts(database.dataSource, new SystemClock());
+    const currentOf = async ({ request_id: id }: AttemptRow) => (await receipts().find('demo', id))?.current;
+    const unsealed = () => database.dataSource.query<Array<{ id: string }>>(`select id from unsealed where kind = 'adjustment'`);
+
+    beforeEach(() => database.empty('receipts', 'receipt_adjustments', 'unsealed'));
+
+    it('have what an attempt turned out to cost, once, and claim that much less', async () => {
+      const [acted, control, unbilled, unpriced, without] = [{}, {}, {}, { model: 'mystery' }, {}].map((more) => unknownAttempt({ request_id: newId(), status: 'aborted', ...more })) as [AttemptRow, AttemptRow, AttemptRow, AttemptRow, AttemptRow];
+      const all = [acted, control, unbilled, unpriced, without];
+      const told = [receiptOf(acted, [step]), receiptOf(control, [], 'control'), receiptOf(unbilled, [step]), receiptOf(unpriced, [step])];
+      await store(all, told);
+      const rows = all.map((attempt) => ({ ...exported(attempt), promptTokens: 500, completionTokens: 20, billed: attempt !== unbilled }));
+      expect((await reconcile(rows)).counts).toMatchObject({ settled: 5, settledUnpriced: 1 });
+      const costPd = 580_000;
+      expect(await currentOf(acted)).toMatchObject({ baselinePd: told[0]!.baselinePd, actualPd: told[0]!.actualPd + costPd, savingPd: told[0]!.savingPd - costPd, status: 'billable' });
+      // Nothing acted: what it cost is what it would have cost.
+      expect(await currentOf(control)).toMatchObject({ baselinePd: 330_000 + costPd, actualPd: 330_000 + costPd, savingPd: 0 });
+      expect(await currentOf(unbilled)).toEqual(told[2]);
+      expect(await currentOf(unpriced)).toEqual(told[3]);
+      expect(await currentOf(without)).toBeUndefined();
+      expect((await receipts().find('demo', acted.request_id))?.adjustments.map(({ fact }) => fact)).toEqual([{ kind: 'spent', spending: { kind: 'attempt', id: acted.attempt_id, costPd } }]);
+      expect(await unsealed()).toHaveLength(2);
+
+      expect((await reconcile(rows)).counts).toMatchObject({ settled: 0, alreadySettled: 5 });
+      expect(await unsealed()).toHaveLength(2);
+      const { total } = await new SavingsQuery(database.dataSource, new SystemClock()).summarize({ customerId: 'demo', from: new Date(0) });
+      expect(total.savingPicodollars).toBe(String(told[0]!.savingPd + told[2]!.savingPd + told[3]!.savingPd - costPd));
+    });
+
+    it('are told later what they were not told when it was settled', async () => {
+      const attempt = unknownAttempt({ request_id: newId() });
+      await store([attempt], [receiptOf(attempt, [step])]);
+      const rows = [exported(attempt, { promptTokens: 500 })];
+      await reconcile(rows);
+      await database.empty('receipt_adjustments', 'unsealed');
+      await reconcile(rows);
+      expect((await receipts().find('demo', attempt.request_id))?.adjustments).toHaveLength(1);
+    });
+
+    it('hear nothing of what was not settled after all', async () => {
+      const attempt = unknownAttempt({ request_id: newId() });
+      await store([attempt], [receiptOf(attempt, [step])]);
+      const alongside = () => Promise.reject(new Error('no audit log'));
+      await expect(reconcile([exported(attempt, { promptTokens: 500 })], { alongside })).rejects.toThrow('no audit log');
+      expect((await receipts().find('demo', attempt.request_id))?.adjustments).toEqual([]);
+    });
   });
 
   it('settles once although two run at the same time', async () => {

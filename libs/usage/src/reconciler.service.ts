@@ -1,5 +1,6 @@
 import { assertExact, firstIdAt, isUuid, newId, type Uuid } from '@apex/common';
 import { type DataSource, type EntityManager } from 'typeorm';
+import { addFacts } from './adapters/receipt-facts.js';
 import { type Difference, type Disagreement, type ExportRow, judge, type KnownAttempt, type ReconciledPrice } from './core/reconciliation.js';
 import { type AttemptStatus, type TokenUsage } from './core/usage.types.js';
 
@@ -86,6 +87,9 @@ const SETTLE = `
   select ${ADJUSTMENT_COLUMNS} from json_populate_recordset(null::usage_adjustments, $1::json)
   on conflict (attempt_id) do nothing`;
 
+/** What settled attempts cost, where it is known. */
+const SETTLED = `select attempt_id, request_id, customer_id, cost_pd from usage_adjustments where attempt_id = any ($1::uuid[]) and pricing = 'priced' and cost_pd > 0`;
+
 /** What our books say was billed in a period and an export does not mention. */
 const MISSING_THERE = `
   from attempts a
@@ -107,7 +111,7 @@ export class Reconciler {
   ) {}
 
   /**
-   * Settles unknown attempts by adjustments, lists all other disagreements, and files a `reconciliations` row: all of
+   * Settles unknown attempts by adjustments, tells the receipts of their requests, lists all other disagreements, and files a `reconciliations` row: all of
    * it or nothing. Records are never changed, and the same export given again settles nothing more.
    */
   async reconcile(input: ReconcileInput): Promise<ReconcileReport> {
@@ -195,6 +199,20 @@ class Reconciliation {
       }
     }
     if (adjustments.length > 0) await this.transaction.query(SETTLE, [JSON.stringify(adjustments)]);
+    await this.tellReceipts(states.filter(({ status }) => status === 'aborted' || status === 'interrupted').map(({ attempt_id: id }) => id));
+  }
+
+  /**
+   * What an attempt is known to have cost was spent on its request: its receipt says so from now on. Also of attempts that
+   * were settled earlier: a receipt that should have been told then is told now, and one that was is told nothing new.
+   */
+  private async tellReceipts(attempts: readonly Uuid[]): Promise<void> {
+    if (attempts.length === 0) return;
+    const settled = await this.transaction.query<Array<{ attempt_id: Uuid; request_id: Uuid; customer_id: string; cost_pd: string }>>(SETTLED, [attempts]);
+    await addFacts(
+      this.transaction,
+      settled.map(({ attempt_id: id, request_id: requestId, customer_id: customerId, cost_pd: costPd }) => ({ requestId, customerId, fact: { kind: 'spent', spending: { kind: 'attempt', id, costPd: Number(costPd) } }, actor: this.input.actor })),
+    );
   }
 
   private adjustment(state: AttemptState, row: ExportRow, usage: TokenUsage): object {

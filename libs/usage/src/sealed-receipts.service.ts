@@ -1,9 +1,9 @@
 import { firstIdAt, type Uuid } from '@apex/common';
-import { type EntityManager } from 'typeorm';
+import { type DataSource, type EntityManager } from 'typeorm';
 import { receiptOf, STORED_RECEIPT_COLUMNS, type StoredReceipt } from './adapters/receipt-rows.js';
 import { GENESIS, type Hash } from './core/savings/chain.js';
 import { type AdjustmentFact, type Receipt } from './core/savings/receipt.types.js';
-import { type Sealer } from './sealer.service.js';
+import { Sealer } from './sealer.service.js';
 
 /** Where something stands in its customer's chain. */
 export interface SealedPlace {
@@ -42,7 +42,11 @@ const PLACE = `json_build_object('seq', c.seq, 'prevHash', c.prev_hash, 'hash', 
 
 /** What a customer's chain holds. It is only ever extended, so that it is read without a lock, page by page. */
 export class SealedReceipts {
-  constructor(private readonly sealer: Sealer) {}
+  private readonly sealer: Sealer;
+
+  constructor(dataSource: DataSource) {
+    this.sealer = new Sealer(dataSource);
+  }
 
   /** Seals what of this customer's still waits. */
   async sealNow(customerId: string): Promise<void> {

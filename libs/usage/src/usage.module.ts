@@ -29,7 +29,7 @@ export class UsageModule {
         { provide: Receipts, useFactory: (dataSource: DataSource) => new Receipts(dataSource, new SystemClock()), inject: [DataSource] },
         { provide: SavingsQuery, useFactory: (dataSource: DataSource) => new SavingsQuery(dataSource, new SystemClock()), inject: [DataSource] },
         { provide: Experiments, useFactory: (dataSource: DataSource) => new Experiments(dataSource), inject: [DataSource] },
-        { provide: SealedReceipts, useFactory: (dataSource: DataSource) => new SealedReceipts(new Sealer(dataSource)), inject: [DataSource] },
+        { provide: SealedReceipts, useFactory: (dataSource: DataSource) => new SealedReceipts(dataSource), inject: [DataSource] },
         { provide: Sealing, useFactory: (dataSource: DataSource, recording: RecordingService) => new Sealing(new Sealer(dataSource), () => recording.statistics().backlogBytes), inject: [DataSource, RecordingService] },
         { provide: Reconciler, useFactory: (dataSource: DataSource, recording: RecordingService) => new Reconciler(dataSource, () => recording.flushWithin(10_000)), inject: [DataSource, RecordingService] },
       ],

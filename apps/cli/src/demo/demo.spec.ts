@@ -36,7 +36,7 @@ describe('readPrompts', () => {
 });
 
 describe('report', () => {
-  const one = { ok: true, httpStatus: 200, tokens: 10, cost: 5n, latencyMs: 20, cohort: 'gateway', error: null };
+  const one = { ok: true, httpStatus: 200, tokens: 10, cost: 5n, saving: 0n, requestId: null, latencyMs: 20, cohort: 'gateway', error: null };
   const books = { requests: 2, promptTokens: 12, completionTokens: 8, costPicodollars: '10', byStatus: { final: 2 } };
 
   it('says whether the books agree with the answers', () => {

@@ -1,5 +1,6 @@
 import { formatUsd } from '@apex/common';
 import { type Played } from './player.js';
+import { count } from './words.js';
 
 /** What the books say of the run: a group of `GET /api/usage`. */
 export interface Recorded {
@@ -50,5 +51,4 @@ function tally(names: readonly string[]): string {
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-const count = (value: number): string => value.toLocaleString('en-US');
 const ms = (value: number): string => (value < 1_000 ? `${value.toFixed(0)} ms` : `${(value / 1_000).toFixed(2)} s`);

@@ -21,13 +21,13 @@ export interface ResponseCacheOptions {
   readonly prefix?: string;
 }
 
-export interface OpenedResponseCache {
-  readonly cache: ResponseCache;
+export abstract class OpenedResponseCache {
+  abstract readonly cache: ResponseCache;
   /** Whether Redis is used now; null where there is none. */
-  shared(): boolean | null;
+  abstract shared(): boolean | null;
   /** What this process holds, and how many values of Redis could not be opened. */
-  figures(): { readonly answers: number; readonly bytes: number; readonly refused: number };
-  close(): Promise<void>;
+  abstract figures(): { readonly answers: number; readonly bytes: number; readonly refused: number };
+  abstract close(): Promise<void>;
 }
 
 /** The answers of a process and, where there is a Redis, of all. */

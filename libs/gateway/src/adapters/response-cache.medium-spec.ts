@@ -53,7 +53,7 @@ describe('the answers of several processes', () => {
   async function open(prefix: string, { url = testRedisUrl(), key = masterKey, ...options }: Partial<ResponseCacheOptions> & { url?: string; key?: Buffer } = {}): Promise<Process> {
     const bus = new RedisBus(url);
     const cache = openResponseCache({ redisUrl: url, box: boxOf(key), bus, now: Date.now, times: PATIENT, prefix, ...options });
-    const one = { ...cache, bus };
+    const one: Process = { cache: cache.cache, shared: () => cache.shared(), figures: () => cache.figures(), close: () => cache.close(), bus };
     opened.push(one);
     await until(() => cache.shared() === true && bus.connected, 'is connected');
     await bus.settled();

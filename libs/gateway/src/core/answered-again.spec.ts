@@ -1,50 +1,7 @@
-import { ActivePolicies, DEFAULT_POLICY, type PolicySnapshot } from '@apex/policy';
-import { type Receipt } from '@apex/usage';
-import { CacheMarks } from '../adapters/cache-marks.js';
-import { MemoryAnswerCache } from '../adapters/memory-answer-cache.js';
-import { TieredResponseCache } from '../adapters/tiered-response-cache.js';
-import { ExactCache } from './cache/exact-cache.js';
-import { ask, createWorld, FakeReply, type Script, usage, type World } from './pipeline.fakes.js';
+import { asked, good, receiptsOf as receipts, repeatable, worldWithCache } from '../../test/cache-world.js';
+import { ask, FakeReply, usage } from './pipeline.fakes.js';
 
-const repeatable = { ...ask, temperature: 0 };
-const good: Script = { status: 200, chunks: [JSON.stringify({ id: 'chatcmpl-1', choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }], usage })] };
 const STREAM = [`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'hi' } }] })}\n\n`, `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`, `data: ${JSON.stringify({ choices: [], usage })}\n\n`, 'data: [DONE]\n\n'];
-
-class OnePolicy extends ActivePolicies {
-  constructor(private readonly controlPpm: number) {
-    super();
-  }
-  of(): PolicySnapshot {
-    return { id: 'policy', version: 7, customerId: null, document: { ...DEFAULT_POLICY, experiment: { controlPpm: this.controlPpm } } };
-  }
-  secretAt(): Buffer {
-    return Buffer.alloc(32, 3);
-  }
-}
-
-function worldWithCache(scripts: Script[], controlPpm = 0): World {
-  const now = (): number => world.now;
-  const cache = new ExactCache({
-    cache: new TieredResponseCache(new MemoryAnswerCache(1 << 20), new CacheMarks(now), null),
-    now,
-    after: () => () => undefined,
-    defer: queueMicrotask,
-    onDefect: (error) => {
-      throw error;
-    },
-  });
-  const world: World = createWorld(scripts, { policies: new OnePolicy(controlPpm), cache });
-  return world;
-}
-
-async function asked(world: World, body: unknown, headers: Record<string, string> = {}): Promise<FakeReply> {
-  const reply = new FakeReply(world.log);
-  world.ask(body, { headers, reply });
-  await reply.finished;
-  await world.settled();
-  return reply;
-}
-const receipts = (world: World): Array<Receipt | null> => world.recorder.closed.map(({ receipt }) => receipt);
 
 describe('a request that comes again', () => {
   it('is answered from the cache, recorded at no cost, and its saving proven', async () => {

@@ -2,29 +2,30 @@ import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { SystemClock } from '@apex/common';
+import { type Pipeline } from '../core/pipeline.js';
 import { answer, ask, createWorld } from '../core/pipeline.fakes.js';
 import { type ModelCatalogue } from '../adapters/model-catalogue.js';
-import { type DataPlaneDeps, DataPlane } from './data-plane.js';
+import { DataPlane } from './data-plane.js';
 
 const BODY_LIMIT = 64 * 1024;
 const SSE = ['data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n', 'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}\n\n', 'data: [DONE]\n\n'];
-const keys: DataPlaneDeps['keys'] = { authenticate: (presented: string) => (presented === 'apex_good' ? { keyId: 'k', customerId: 'acme', tier: 'early', scopes: new Set(['inference']) } : 'unknown_key') } as never;
 const models = { list: () => Promise.resolve({ ok: true, models: [{ id: 'gpt-4o-mini', object: 'model' }] }) } as unknown as ModelCatalogue;
 
 interface Running {
   readonly server: Server;
   readonly plane: DataPlane;
+  readonly pipeline: Pipeline;
 }
 
 async function start(fastLane: boolean): Promise<Running> {
   const streaming = { status: 200, headers: { 'content-type': 'text/event-stream' }, chunks: SSE };
   const world = createWorld([{ status: 200, chunks: [answer] }, streaming, { status: 200, chunks: [answer] }]);
   const server = createServer({ keepAliveTimeout: 75_000 }, (req, res) => void req.resume().on('end', () => res.end('not the data plane')));
-  const plane = new DataPlane({ pipeline: world.pipeline, keys, models, clock: new SystemClock(), observer: { begin: () => null }, maxBodyBytes: BODY_LIMIT, fastLane });
+  const plane = new DataPlane({ pipeline: world.pipeline, models, clock: new SystemClock(), observer: { begin: () => null }, maxBodyBytes: BODY_LIMIT, fastLane });
   plane.attach(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { server, plane };
+  return { server, plane, pipeline: world.pipeline };
 }
 
 const running: Running[] = [];
@@ -100,6 +101,14 @@ describe('DataPlane', () => {
     expect(actual).toEqual(expected);
     expect(actual.map((text) => text.slice(9, 12))).toEqual(['200', '200', '200', '400', '401', '401', '200', '200', '404', '405', '404', '404', '413']);
     expect([fast.plane.laneCounts, slow.plane.laneCounts]).toEqual([{ served: 1, handedOver: 0 }, null]);
+  });
+
+  it('counts those who may not ask, by what was wrong with their key', async () => {
+    const fast = await start(true);
+    running.push(fast);
+    const told = await talk(fast, [request('GET', '/v1/models', null), request('GET', '/v1/models', null, 'Authorization: Bearer apex_bad'), request('POST', '/v1/messages', '{}', 'x-api-key: apex_bad', JSON_BODY), request('GET', '/v1/models', null, KEY)]);
+    expect(told.map((text) => text.slice(9, 12))).toEqual(['401', '401', '401', '200']);
+    expect(fast.pipeline.unauthenticated).toEqual(new Map([['missing_api_key', 1], ['invalid_api_key', 2]]));
   });
 
   it('leaves what is not its own, and what is no HTTP, to the server', async () => {

@@ -3,11 +3,9 @@ import { type Clock, newId } from '@apex/common';
 import { FastLane, type LaneCounts, type LaneExchange } from '@apex/http1';
 import { type Pipeline } from '../core/pipeline.js';
 import { refusals } from '../core/refusals.js';
-import { authenticate } from '../core/stages/01-authenticate.js';
 import { sendRefusal } from '../core/stages/07-respond.js';
 import { type Refusal } from '../core/call.js';
 import { type Received } from '../core/types.js';
-import { type KeyStore } from '@apex/auth';
 import { type BodyReader } from '../ports/body-reader.js';
 import { type Reply } from '../ports/reply.js';
 import { type RequestObserver } from '../ports/request-observer.js';
@@ -19,7 +17,6 @@ import { type Route, isDataPlane, route } from './routes.js';
 
 export interface DataPlaneDeps {
   readonly pipeline: Pipeline;
-  readonly keys: KeyStore;
   readonly models: ModelCatalogue;
   readonly clock: Clock;
   readonly observer: Pick<RequestObserver, 'begin'>;
@@ -106,7 +103,7 @@ export class DataPlane {
   private async models(target: Route & { kind: 'models' }, request: Asked, body: BodyReader, reply: Reply): Promise<void> {
     const { deps } = this;
     const received: Received = { requestId: newId(), receivedAt: deps.clock.now(), path: target.path, surface: 'chat.completions', headers: request.headers, trace: null };
-    const authenticated = authenticate(received, deps.keys);
+    const authenticated = deps.pipeline.authenticate(received);
     if (!authenticated.ok) return this.refuse(authenticated.refusal, request, body, reply);
     const listed = await deps.models.list(authenticated.request.key.customerId);
     if (!listed.ok) return this.refuse(listed.refusal, request, body, reply);

@@ -37,6 +37,15 @@ describe('ExactCache', () => {
     expect(request({ ttlMs: 60_000 }).found?.kind).not.toBe('hit');
   });
 
+  it('gives nothing that is older than the operator allows, whatever the policy says', () => {
+    const { request, advance } = createCacheWorld({ maxTtlMs: 3_000 });
+    flightOf(request({ ttlMs: 60_000 }).found).end(recorded());
+    advance(2_999);
+    expect(request({ ttlMs: 60_000 }).found).toMatchObject({ kind: 'hit', answer: { expiresAt: 1_003_000 } });
+    advance(1);
+    expect(request({ ttlMs: 60_000 }).found?.kind).toBe('miss');
+  });
+
   it.each([
     ['truncated', recorded(TRUNCATED)],
     ['refused', recorded(saying('x', 'content_filter'))],

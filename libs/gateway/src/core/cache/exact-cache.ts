@@ -47,6 +47,8 @@ export interface ExactCacheDeps {
   readonly defer: (run: () => void) => void;
   /** The longest that a request waits for another's answer, in ms; then it goes on by itself. */
   readonly maxWaitMs?: number;
+  /** No answer is given that is older, in ms, whatever a policy allows. */
+  readonly maxTtlMs?: number;
   readonly onDefect: (error: unknown) => void;
 }
 
@@ -96,6 +98,7 @@ export class ExactCache {
   private readonly groups = new Map<string, Group>();
   private readonly alone: RecentIds;
   private readonly maxWaitMs: number;
+  private readonly maxTtlMs: number;
   private readonly hits = { memory: 0, shared: 0, flight: 0 };
   private misses = 0;
   private stored = 0;
@@ -104,6 +107,7 @@ export class ExactCache {
 
   constructor(private readonly deps: ExactCacheDeps) {
     this.maxWaitMs = deps.maxWaitMs ?? DEFAULT_MAX_WAIT_MS;
+    this.maxTtlMs = deps.maxTtlMs ?? Infinity;
     this.alone = new RecentIds(ALONE_MS, 10_000);
   }
 
@@ -115,7 +119,8 @@ export class ExactCache {
    * Calls back exactly once, perhaps before it returns, unless the caller takes the result to say that nobody waits any
    * more; after the callback that does nothing.
    */
-  lookup(ask: CacheAsk, done: (found: Found) => void): () => void {
+  lookup(asked: CacheAsk, done: (found: Found) => void): () => void {
+    const ask = asked.ttlMs > this.maxTtlMs ? { ...asked, ttlMs: this.maxTtlMs } : asked;
     const { cache, now } = this.deps;
     const held = cache.peek(ask);
     if (held !== null && isFresh(held, ask.ttlMs, now())) {
