@@ -81,6 +81,13 @@ module.exports = {
       to: { path: '(^|/)libs/([^/]+)/src/(?!index\\.ts$)' },
     },
     {
+      name: 'verifier-stands-alone',
+      severity: 'error',
+      comment: 'What checks a statement shares no code with what writes it: a mistake that both had would be seen by neither.',
+      from: { path: '(^|/)apps/cli/src/verify-statement/', pathNot: '\\.(spec|fakes)\\.ts$' },
+      to: { pathNot: '(^|/)apps/cli/src/verify-statement/|^(node:)?crypto$' },
+    },
+    {
       name: 'no-own-index',
       severity: 'error',
       comment: 'Inside a lib, files import each other; going through the own index makes cycles.',

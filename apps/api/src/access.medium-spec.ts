@@ -9,7 +9,7 @@ import { AppModule } from './app.module.js';
 import { type ApiOptions, type RunningApi, startApi } from './start-api.js';
 
 /** Open to everybody, and why that is right is said at each of them. */
-const PUBLIC = ['/health', '/ready', '/metrics', '/api/auth/login'];
+const PUBLIC = ['/health', '/ready', '/metrics', '/api/auth/login', '/api/webhooks/stripe'];
 
 interface Operation {
   readonly method: string;

@@ -1,4 +1,5 @@
 import { authEnvSchema, type AuthConfig } from '@apex/auth';
+import { stripeConfig, type StripeConfig, stripeEnvSchema } from '@apex/billing';
 import { parseEnv } from '@apex/common';
 import { databaseEnvSchema } from '@apex/database';
 import { flagsEnvSchema, unleashConfig, type UnleashConfig } from '@apex/flags';
@@ -35,7 +36,7 @@ const processSchema = z.object({
   APEX_JOURNAL_SYNC: z.enum(['second', 'always']).default('second'),
 });
 
-const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape).extend(telemetryEnvSchema.shape).extend(analyticsEnvSchema.shape).extend(databaseEnvSchema.shape).extend(edgeEnvSchema.shape);
+const apiEnvSchema = processSchema.extend(gatewayConfigSchema.shape).extend(llmEnvSchema.shape).extend(authEnvSchema.shape).extend(telemetryEnvSchema.shape).extend(analyticsEnvSchema.shape).extend(databaseEnvSchema.shape).extend(edgeEnvSchema.shape).extend(stripeEnvSchema.shape);
 
 export interface ApiConfig {
   readonly process: z.infer<typeof processSchema>;
@@ -48,6 +49,7 @@ export interface ApiConfig {
   /** null: flags come from Postgres alone. */
   readonly unleash: UnleashConfig | null;
   readonly analytics: AnalyticsConfig;
+  readonly stripe: StripeConfig;
 }
 
 /** Every lib's part of the environment, parsed once. @throws ConfigError naming the variables that are wrong */
@@ -72,6 +74,7 @@ export function readApiConfig(options: ApiOptions): ApiConfig {
     unleash: unleashConfig(parseEnv(flagsEnvSchema, options.env)),
     // Beside a worker, processes that serve leave it to the worker.
     analytics: analyticsConfig(env, options.role !== 'api'),
+    stripe: stripeConfig(env),
   };
 }
 
@@ -80,3 +83,6 @@ function simulatedProviders(url: string): Record<string, string> {
   const { origin } = new URL(url);
   return { OPENAI_BASE_URL: url, ANTHROPIC_BASE_URL: origin, GEMINI_BASE_URL: origin };
 }
+
+/** Names this deployment's jobs on a Redis that others may use as well: those who work on one database share their jobs. */
+export const jobNamespace = (databaseUrl: string): string => URL.parse(databaseUrl)?.pathname.replace(/^\/+/, '') || 'apex';

@@ -3,9 +3,9 @@ import { type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { type NestExpressApplication } from '@nestjs/platform-express';
-import { type DemoCredentials, DemoSeeder } from '@apex/auth';
+import { type DemoCredentials, DemoSeeder, Limiter } from '@apex/auth';
 import { FlagsService } from '@apex/flags';
-import { DataPlane, Pipeline, TargetBoard } from '@apex/gateway';
+import { DataPlane, ExactCache, OpenedResponseCache, Pipeline, TargetBoard } from '@apex/gateway';
 import { UpstreamClient } from '@apex/llm';
 import { GatewayMetrics, type MetricsSnapshot, NestLogger, createLogger } from '@apex/telemetry';
 import { RecordingService } from '@apex/usage';
@@ -47,7 +47,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   registerGauges(app.get(GatewayMetrics), {
     recording: app.get(RecordingService),
     home: options.home,
-    dataPlane: { pipeline: app.get(Pipeline), upstream: app.get(UpstreamClient), board: app.get(TargetBoard) },
+    dataPlane: { pipeline: app.get(Pipeline), upstream: app.get(UpstreamClient), board: app.get(TargetBoard), limiter: app.get(Limiter), cache: app.get(ExactCache), answers: app.get(OpenedResponseCache), lane: app.get(DataPlane) },
   });
   const dataPlane = app.get(DataPlane);
   dataPlane.attach(server);

@@ -11,6 +11,8 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   start: { summary: 'Run Apex: stores, migrations, API and worker, until SIGTERM or SIGINT.', run: async () => (await import('./start.js')).start() },
   analyze: { summary: 'Say what Apex would have saved on a log of calls; nothing leaves this machine.', run: async (args) => (await import('./analyze.js')).analyze(args) },
+  'verify-statement': { summary: 'Compute a statement again from its receipts, offline, and say which figure is wrong.', run: async (args) => (await import('./verify-statement.js')).verifyStatement(args) },
+  billing: { summary: 'Say what a customer pays, owes and is still to be charged.', run: async (args) => (await import('./billing.js')).billing(args) },
   demo: { summary: 'Play prompts of a JSONL file through the gateway and show what was recorded.', run: async (args) => (await import('./demo.js')).demo(args) },
 };
 

@@ -76,6 +76,6 @@ describe('append-only tables', () => {
 
   it('knows every table that has such a trigger', async () => {
     const rows = await db.dataSource.query<{ t: string }[]>(`select distinct tgrelid::regclass::text as t from pg_trigger join pg_proc p on p.oid = tgfoid where proname = 'refuse_change' and not tgisinternal and tgparentid = 0 order by 1`);
-    expect(rows.map((row) => row.t)).toEqual(['attempts', 'audit_log', 'experiment_periods', 'ledger_entries', 'ledger_lines', 'receipt_adjustments', 'receipt_chain', 'receipts', 'reconciliations', 'stripe_audit_differences', 'stripe_audit_runs', 'stripe_mode', 'usage_adjustments', 'usage_records']);
+    expect(rows.map((row) => row.t)).toEqual(['attempts', 'audit_log', 'experiment_periods', 'ledger_entries', 'ledger_lines', 'receipt_adjustments', 'receipt_chain', 'receipts', 'reconciliations', 'statement_charges', 'statements', 'stripe_audit_differences', 'stripe_audit_runs', 'stripe_mode', 'usage_adjustments', 'usage_records']);
   });
 });

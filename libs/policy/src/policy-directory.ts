@@ -14,11 +14,11 @@ const stateSchema = z.object({
   periods: z.array(z.object({ period: z.string(), root: z.base64() })),
 });
 
-/** One statement, so that all of it is of one moment. Periods that are over are for statements, not for decisions. */
+/** One statement, so that all of it is of one moment. Periods that are over are for statements that are closed late, not for decisions. */
 const STATE = `
   select jsonb_build_object(
     'policies', (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'customerId', customer_id, 'version', version, 'document', document) order by id), '[]') from policies where status = 'active'),
-    'periods', (select coalesce(jsonb_agg(jsonb_build_object('period', period, 'root', translate(encode(sealed_root, 'base64'), E'\\n', '')) order by period), '[]') from (select * from experiment_periods order by period desc limit 3) p)
+    'periods', (select coalesce(jsonb_agg(jsonb_build_object('period', period, 'root', translate(encode(sealed_root, 'base64'), E'\\n', '')) order by period), '[]') from (select * from experiment_periods order by period desc limit 8) p)
   )::text as state`;
 
 /** Customers' secrets that are kept at once; they follow from the root and can be computed again. */

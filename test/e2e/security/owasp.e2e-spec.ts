@@ -579,7 +579,7 @@ describe('API9:2023 Improper Inventory Management', () => {
   });
 
   it('what is public is on a list, and is what it should be', () => {
-    expect(routes.filter(({ secured }) => !secured).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(['GET /health', 'GET /metrics', 'GET /ready', 'POST /api/auth/login']);
+    expect(routes.filter(({ secured }) => !secured).map(({ method, path }) => `${method} ${path}`).sort()).toEqual(['GET /health', 'GET /metrics', 'GET /ready', 'POST /api/auth/login', 'POST /api/webhooks/stripe']);
   });
 });
 

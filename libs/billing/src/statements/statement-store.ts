@@ -94,3 +94,12 @@ export async function customersToClose(manager: EntityManager, closesBefore: Dat
   );
   return rows.map((row) => row.id);
 }
+
+/** What the customer has left of credits, as the ledger has it in this transaction: to wait for another connection here could be for ever. */
+export async function creditOf(manager: EntityManager, customerId: string): Promise<bigint> {
+  const [row] = await manager.query<Array<{ credit: string }>>(
+    `select coalesce(-sum(l.amount_pd), 0)::text as credit from ledger_entries e join ledger_lines l on l.entry_id = e.id where e.customer_id = $1 and l.account = 'customer:credit'`,
+    [customerId],
+  );
+  return BigInt(row!.credit);
+}

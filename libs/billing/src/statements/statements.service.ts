@@ -10,7 +10,7 @@ import { leafOf, type PreviousStatement, StatementBuilder, statementHash } from 
 import { type MonthSecret, type StatementDocument } from '../core/statements/statement.types.js';
 import { type Ledger } from '../ledger/ledger.service.js';
 import { passThroughOf } from './pass-through.js';
-import { customersToClose, findByStart, findStatement, insertCharges, insertStatement, lastStatement, listStatements, type StatementSummary, type StoredStatement } from './statement-store.js';
+import { creditOf, customersToClose, findByStart, findStatement, insertCharges, insertStatement, lastStatement, listStatements, type StatementSummary, type StoredStatement } from './statement-store.js';
 
 /** A leaf's way to a statement's root, for whoever holds the receipt. */
 export interface InclusionProof {
@@ -201,7 +201,6 @@ export class Statements {
     const builder = new StatementBuilder(customerId, period, previous, terms.vbpBilled);
     const range = { customerId, from: builder.from, to: period.end, afterSeq: builder.afterSeq, toSeq: head.seq };
     for await (const sealed of this.parts.receipts.between(manager, range)) builder.add(sealed);
-    const balances = await this.parts.ledger.balances(customerId);
     return builder.finish({
       id,
       closedAt,
@@ -211,8 +210,7 @@ export class Statements {
       controlPpmOf: await controlShares(manager, builder.policies()),
       bvm: [],
       passThrough: await passThroughOf(manager, customerId, period, previous?.document ?? null),
-      // What is owed to the customer stands on the credit side.
-      creditPd: -(balances.get('customer:credit') ?? 0n),
+      creditPd: await creditOf(manager, customerId),
     });
   }
 

@@ -69,7 +69,7 @@ describe('webhooks', () => {
     expect(await billing.inbox.replay({ since: new Date(0) })).toBe(fake.events.length);
     expect(await billing.inbox.drain()).toBe(fake.events.length);
     expect(await picture()).toEqual(expected);
-  }, 120_000);
+  }, 300_000);
 
   it('are refused when forged, stale, from the future, or of the other mode; one that was seen does nothing', async () => {
     const event: StripeEvent = { ...stage.fake.events[0]!, id: 'evt_new' };

@@ -3,8 +3,8 @@ import { type IncomingMessage } from 'node:http';
 import { type Request } from 'express';
 import { readJson } from './json-body.js';
 
-/** Routes whose bodies are read behind the guard that knows who asks: `METHOD /path`. */
-const LARGE = new Set(['POST /api/admin/reconcile']);
+/** Routes that read their bodies themselves, be it behind the guard that knows who asks or byte for byte: `METHOD /path`. */
+const LARGE = new Set(['POST /api/admin/reconcile', 'POST /api/webhooks/stripe']);
 
 /** Whether the body of this request is left to its route. */
 export const takesLargeBody = ({ method, url }: IncomingMessage): boolean => LARGE.has(`${method ?? ''} ${(url ?? '').split('?', 1)[0]!}`);
