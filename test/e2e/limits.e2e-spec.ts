@@ -18,11 +18,21 @@ async function customer(id: string, limits: Record<string, number>, terms: Recor
   await apex.api('POST', '/api/admin/customers', { id, name: id, tier: 'early', platformKeys: true });
   if (Object.keys(terms).length > 0) expect((await apex.api('PATCH', `/api/admin/customers/${id}/terms`, { ...terms, reason: 'as agreed' })).status).toBe(200);
   const { body } = await apex.api<{ key: string }>('POST', `/api/admin/customers/${id}/keys`, { scopes: ['inference', 'usage:read'], limits });
+  await knownEverywhere(body.key);
   return body.key;
 }
 
 const limitsOf = async (key: string): Promise<LimitsView> => (await apex.api<LimitsView>('GET', '/api/limits', undefined, key)).body;
 const ask = (key: string, body: object = prompt): Promise<Response> => apex.post('/v1/chat/completions', body, { authorization: `Bearer ${key}` });
+
+/** A key is known to every process within a second, and not before: asked over connections of their own, both are met. */
+async function knownEverywhere(key: string): Promise<void> {
+  const look = async (): Promise<boolean> => {
+    const answers = await Promise.all(Array.from({ length: 12 }, () => fetch(`${apex.baseUrl}/v1/models`, { headers: { authorization: `Bearer ${key}`, connection: 'close' } })));
+    return answers.every(({ status }) => status === 200);
+  };
+  await until(look, 'every process knowing the key');
+}
 
 /** Two processes serve, each with a limiter and a connection to Redis of its own. */
 beforeAll(async () => {

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { type DataSource } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
 import { fromSetup } from './environment.js';
+import { until } from './eventually.js';
 import { databaseUrl, testDirectory } from './stores.js';
 
 export interface TestDatabase {
@@ -37,6 +38,16 @@ export async function createTestDatabase(options: { entities?: readonly EntityCl
       await command(server, `drop database if exists ${name} with (force)`);
     },
   };
+}
+
+/**
+ * Waits until every transaction that is under way now has ended. Databases of one server share its transaction ids: what
+ * is read up to the oldest open one stands still while another suite's database is in a long one.
+ */
+export async function untilHorizonPasses(dataSource: DataSource): Promise<void> {
+  const [first] = await dataSource.query<Array<{ next: string }>>('select pg_snapshot_xmax(pg_current_snapshot())::text as next');
+  const passed = async (): Promise<boolean> => (await dataSource.query<Array<{ passed: boolean }>>('select pg_snapshot_xmin(pg_current_snapshot()) >= $1::xid8 as passed', [first!.next]))[0]!.passed;
+  await until(passed, 'the end of all transactions of this moment', 60_000);
 }
 
 /** A server of the suite's own, to be taken away and given back: same port, same data, same address. */

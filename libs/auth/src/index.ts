@@ -10,6 +10,7 @@ export { type Terms } from './limits/core/terms.js';
 export { type BillingMonth, billingMonthAt } from './limits/core/billing-month.js';
 export { LIMIT_NAMES, type LimitName } from './limits/core/meter.js';
 export { Limiter, type Admission, type Claim, type KeyLimiter, type Limited, type LimitState, type LimitUse, type Reservation, type Usage } from './limits/ports/limiter.js';
+export { TermsStore } from './limits/ports/terms-store.js';
 export { LimitsModule } from './limits/limits.module.js';
 export { TermsService, termsView } from './limits/terms.service.js';
 export {

@@ -70,6 +70,8 @@ async function expectCancelled(attempt: (index: number) => Promise<Cut>, outcome
   let best = Infinity;
   for (let i = 0; i < TRIES && best > WITHIN_MS; i++) {
     const { ms, rows } = await attempt(i);
+    // The provider was done before its client had left: on a busy machine that happens, and says nothing.
+    if (rows.every(({ outcome }) => outcome === 'completed')) continue;
     expect(rows.map(({ outcome }) => outcome)).toEqual(outcomes);
     best = Math.min(best, ms);
   }

@@ -155,7 +155,7 @@ describe('API1:2023 Broken Object Level Authorization', () => {
 describe('API2:2023 Broken Authentication', () => {
   it('every operation that is not public asks for a credential, in the one place where it belongs', async () => {
     const key = keyOf(alice, 'inference and usage:read and keys:manage');
-    for (const { method, path } of routes.filter(({ path }) => path.startsWith('/api/') && path !== '/api/auth/login')) {
+    for (const { method, path } of routes.filter(({ path }) => path.startsWith('/api/') && path !== '/api/auth/login' && path !== '/api/webhooks/stripe')) {
       const at = fill(path, () => NOBODY);
       const elsewhere: Record<string, string>[] = [{}, { authorization: key }, { authorization: `Basic ${Buffer.from(`:${key}`).toString('base64')}` }, { authorization: `Token ${key}` }, { cookie: `token=${key}; session=${key}` }, { 'x-api-key': key }, { 'x-auth-token': key }];
       for (const headers of elsewhere) {
@@ -296,7 +296,7 @@ describe('API3:2023 Broken Object Property Level Authorization', () => {
       const at = fill(path, (name) => (name === 'id' ? alice.id : name === 'requestId' ? alice.ids['request']![0]! : name === 'provider' ? 'groq' : name === 'name' ? 'gateway_enabled' : NOBODY));
       const seen = await ask('GET', `${at}?customerId=${alice.id}`, { token: apex.adminToken });
       // An id of another kind of object finds none.
-      expect([path, [200, 400, 404].includes(seen.status)]).toEqual([path, true]);
+      expect([path, [200, 400, 404].includes(seen.status) || (seen.status === 409 && /billing|stripe/.test(path))]).toEqual([path, true]);
       if (seen.status === 200) shown++;
       seen.text.split('\n').forEach((line) => collect(line === '' ? null : JSON.parse(line)));
     }
@@ -493,9 +493,12 @@ describe('API7:2023 Server Side Request Forgery', () => {
     expect(error.message).toMatch(/OPENAI_BASE_URL.*link-local/);
   }, 60_000);
 
+  /** Where a person's browser goes when Stripe's page is done: Apex calls none of them. */
+  const FOR_BROWSERS = ['POST /api/billing/checkout successUrl', 'POST /api/billing/checkout cancelUrl', 'POST /api/billing/portal returnUrl'];
+
   it('no operation of the control plane takes an address to call', () => {
     const taking = routes.flatMap(({ method, path, body, queryParams }) => [...queryParams, ...namesIn(body)].filter((name) => /url|uri|host|address|callback|webhook|endpoint/i.test(name)).map((name) => `${method} ${path} ${name}`));
-    expect(taking).toEqual([]);
+    expect(taking).toEqual(FOR_BROWSERS);
   });
 });
 

@@ -2,7 +2,7 @@ import { Global, Module, type INestApplication } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
-import { AuditLog, AuthGuard, CallerAuthenticator, type CallerContext, findUndeclaredRoutes } from '@apex/auth';
+import { AuditLog, AuthGuard, CallerAuthenticator, TermsStore, type CallerContext, findUndeclaredRoutes } from '@apex/auth';
 import { ApexError, Clock, SystemClock } from '@apex/common';
 import { flagEntities, FlagsModule, TrafficRouter } from '@apex/flags';
 import { Bus, LocalBus } from '@apex/queue';
@@ -44,6 +44,7 @@ describe('flags and traffic over HTTP', () => {
       providers: [
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: CallerAuthenticator, useClass: FakeCallers },
+        { provide: TermsStore, useValue: {} },
       ],
     }).compile();
     app = module.createNestApplication({ logger: false });

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { until } from '../../../../test/support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../../../../test/support/postgres.js';
+import { createTestDatabase, type TestDatabase, untilHorizonPasses } from '../../../../test/support/postgres.js';
 import { seeded, settleUsage, writeUsage } from '../../test/usage-books.js';
 import { DAY_MS, HOUR_MS } from '../core/rollups/buckets.js';
 import { RollupChecks } from './rollup-checks.service.js';
@@ -39,6 +39,11 @@ describe('rollups', () => {
   let db: TestDatabase;
   let rollups: Rollups;
   let checks: RollupChecks;
+  /** With all that is committed now. */
+  const refresh = async (goesOn?: () => boolean): Promise<number> => {
+    await untilHorizonPasses(db.dataSource);
+    return rollups.refresh(goesOn);
+  };
   const check = (): Promise<number> => checks.check(new Date(PERIOD.from), new Date(PERIOD.to));
   const write = (seed: number, count: number, manager: EntityManager = db.dataSource.manager): Promise<string[]> => writeUsage(manager, seeded(seed), { ...PERIOD, count });
   const count = async (table: string): Promise<number> => (await db.dataSource.query<Array<{ n: number }>>(`select count(*)::int as n from ${table}`))[0]!.n;
@@ -55,12 +60,12 @@ describe('rollups', () => {
     const random = seeded(seed);
     for (let piece = 0; piece < 4; piece++) {
       const written = await write(seed * 100 + piece, 50 + Math.floor(random() * 100));
-      if (piece % 2 === 0) await rollups.refresh();
+      if (piece % 2 === 0) await refresh();
       await settleUsage(db.dataSource.manager, random, written.filter(() => random() < 0.2));
     }
-    expect(await rollups.refresh()).toBeGreaterThan(0);
+    expect(await refresh()).toBeGreaterThan(0);
     await expectEqualToRecords(db.dataSource);
-    expect(await rollups.refresh()).toBe(0);
+    expect(await refresh()).toBe(0);
     expect(await check()).toBe(0);
   });
 
@@ -77,7 +82,7 @@ describe('rollups', () => {
     await late.commitTransaction();
     await late.release();
     expect(await check()).toBe(0);
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
 
     const correction = db.dataSource.createQueryRunner();
@@ -87,7 +92,7 @@ describe('rollups', () => {
     await rollups.refresh();
     await correction.commitTransaction();
     await correction.release();
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
   });
 
@@ -95,18 +100,18 @@ describe('rollups', () => {
     const workers = [0, 1, 2].map(async (worker) => {
       for (let round = 0; round < 4; round++) {
         await write(worker * 10 + round, 60);
-        await rollups.refresh();
+        await refresh();
       }
     });
     await Promise.all(workers);
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
     expect([await count('usage_rollup_marks'), await check()]).toEqual([0, 0]);
   });
 
   it('are as before when the worker is killed in the middle, and are made by the next one', async () => {
     await write(1, 200);
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
     const before = await count('usage_rollups');
     await write(2, 200);
@@ -115,7 +120,7 @@ describe('rollups', () => {
     const holder = db.dataSource.createQueryRunner();
     await holder.startTransaction();
     await holder.query(`select pg_advisory_xact_lock(hashtextextended('apex:rollup:' || $1, 0))`, [first!.day]);
-    const killed = rollups.refresh().then(
+    const killed = refresh().then(
       () => 'done',
       () => 'killed',
     );
@@ -128,42 +133,42 @@ describe('rollups', () => {
     await holder.rollbackTransaction();
     await holder.release();
     expect([await count('usage_rollups'), await count('usage_rollup_marks')]).toEqual([before, marks]);
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
   });
 
   it('can be thrown away and made again', async () => {
     await write(1, 100);
-    await rollups.refresh();
+    await refresh();
     await db.dataSource.query('truncate usage_rollups');
     expect(await check()).toBeGreaterThan(0);
     await rollups.markPeriod(new Date(PERIOD.from), new Date(PERIOD.to));
     // What waits is no difference.
     expect(await check()).toBe(0);
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
     expect(await check()).toBe(0);
   });
 
   it('are all made again in a database that was restored somewhere else, whatever its transaction numbers', async () => {
     await write(1, 100);
-    await rollups.refresh();
+    await refresh();
     // As after a restore: records from "the future", and a place that nobody will ever reach.
     await db.dataSource.query(`update usage_rollup_progress set cluster = 'other', marked_xid = 9000000000`);
     await db.dataSource.query('alter table usage_records alter column recorded_xid set default 8000000000');
     await write(2, 100);
     await db.dataSource.query('alter table usage_records alter column recorded_xid set default pg_current_xact_id()::text::bigint');
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
     await write(3, 100);
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
     expect(await check()).toBe(0);
   });
 
   it('show every difference until it is gone, and which sums they are', async () => {
     await write(1, 100);
-    await rollups.refresh();
+    await refresh();
     const [victim] = await db.dataSource.query<Array<{ bucket: Date; customer_id: string; requested_model: string | null }>>(`select * from usage_rollups where granularity = 'hour' order by requests desc, bucket limit 1`);
     await db.dataSource.query(`update usage_rollups set cost_pd = cost_pd + 1 where granularity = 'hour' and bucket = $1 and customer_id = $2`, [victim!.bucket, victim!.customer_id]);
     expect(await check()).toBe(1);
@@ -178,23 +183,23 @@ describe('rollups', () => {
     await db.dataSource.query(`update usage_rollups set served_model = 'other' where ctid = (select ctid from usage_rollups where granularity = 'day' limit 1)`);
     expect(await check()).toBe(1);
     await rollups.markPeriod(new Date(PERIOD.from), new Date(PERIOD.to));
-    await rollups.refresh();
+    await refresh();
     expect([await check(), (await checks.status()).differing]).toEqual([0, 0]);
   });
 
   it('stop between two steps when they are told to, and go on from there', async () => {
     await write(1, 100);
     let steps = 0;
-    const first = await rollups.refresh(() => steps++ < 6);
+    const first = await refresh(() => steps++ < 6);
     expect(await count('usage_rollup_marks')).toBeGreaterThan(0);
-    expect(await rollups.refresh()).toBeGreaterThan(first);
+    expect(await refresh()).toBeGreaterThan(first);
     await expectEqualToRecords(db.dataSource);
   });
 
   it('hold an hour\'s records from its first millisecond to its last', async () => {
     const all = { customers: ['acme'], count: 1 };
     for (const at of [DAY, DAY + HOUR_MS - 1, DAY + HOUR_MS, DAY + DAY_MS - 1, DAY + DAY_MS]) await writeUsage(db.dataSource.manager, seeded(at), { ...all, from: at, to: at + 1 });
-    await rollups.refresh();
+    await refresh();
     await expectEqualToRecords(db.dataSource);
     const hours = await db.dataSource.query<Array<{ hours: number; days: number }>>(`select count(distinct bucket) filter (where granularity = 'hour')::int as hours, count(distinct bucket) filter (where granularity = 'day')::int as days from usage_rollups`);
     expect(hours).toEqual([{ hours: 4, days: 2 }]);

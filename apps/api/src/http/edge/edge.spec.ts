@@ -4,7 +4,7 @@ import { type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
 import { type Server } from 'node:http';
-import { AdminOnly, AuthGuard, CallerAuthenticator, Public, type CallerContext } from '@apex/auth';
+import { AdminOnly, AuthGuard, CallerAuthenticator, Public, TermsStore, type CallerContext } from '@apex/auth';
 import { ApexError, parseEnv } from '@apex/common';
 import { ApexErrorFilter } from '../support/apex-error.filter.js';
 import { LargeJsonBody } from '../support/large-json-body.guard.js';
@@ -63,7 +63,11 @@ describe('edgeEnvSchema', () => {
 describe('the edge', () => {
   const running: NestExpressApplication[] = [];
   afterEach(async () => {
-    for (const app of running.splice(0)) await app.close();
+    for (const app of running.splice(0)) {
+      // A client's connection that is kept alive must not be waited for.
+      (app.getHttpServer() as Server).closeAllConnections();
+      await app.close();
+    }
   });
 
   async function start(env: Record<string, string> = {}): Promise<{ app: NestExpressApplication; base: string }> {
@@ -73,6 +77,7 @@ describe('the edge', () => {
       providers: [
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: CallerAuthenticator, useClass: OneOperator },
+        { provide: TermsStore, useValue: {} },
       ],
     }).compile();
     const app = module.createNestApplication<NestExpressApplication>(new EdgeAdapter(edge), { bodyParser: false, logger: false });

@@ -5,7 +5,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
 import { jest } from '@jest/globals';
 import { z } from 'zod';
-import { AdminOnly, AuthGuard, Authenticated, Caller, CallerAuthenticator, CustomerAccess, CustomerId, Public, actorOf, findUndeclaredRoutes, type CallerContext, type Scope } from '@apex/auth';
+import { AdminOnly, AuthGuard, Authenticated, Caller, CallerAuthenticator, CustomerAccess, CustomerId, Public, TermsStore, actorOf, findUndeclaredRoutes, type CallerContext, type Scope } from '@apex/auth';
 import { ApexError, conflict, customerIdSchema, instantSchema, notFound } from '@apex/common';
 import { ApexErrorFilter } from './apex-error.filter.js';
 import { ZodBody, ZodParam, ZodQuery } from './zod-params.js';
@@ -96,6 +96,7 @@ describe('the HTTP kit', () => {
       providers: [
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: CallerAuthenticator, useClass: FakeCallers },
+        { provide: TermsStore, useValue: {} },
       ],
     }).compile();
     app = module.createNestApplication<NestExpressApplication>({ logger: false }).useBodyParser('json', { limit: '1kb' });

@@ -4,7 +4,7 @@ import { newId, type Uuid } from '@apex/common';
 import { type UsageRecordRow } from '@apex/usage';
 import { type OwnClickHouse, startOwnClickHouse } from '../../../../../test/support/clickhouse.js';
 import { until } from '../../../../../test/support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../../../../../test/support/postgres.js';
+import { createTestDatabase, type TestDatabase, untilHorizonPasses } from '../../../../../test/support/postgres.js';
 import { idAt, insertCorrection, insertEarlierRecords, insertRecords } from '../../../test/books.js';
 import { type AnalyticsQuery } from '../../core/analytics/analytics.types.js';
 import { recordRow } from '../../core/rows.fakes.js';
@@ -42,7 +42,10 @@ describe('the forwarder', () => {
   const source = (holder: Uuid = newId(), heldMs = HELD_MS): EventSource => new EventSource(database.dataSource, holder, heldMs);
   const insert = (rows: readonly UsageRecordRow[]): Promise<void> => insertRecords(database.dataSource, rows);
   /** Everything that there is, in batches of this many rows. */
-  const sendAll = (forwarder: Forwarder, rows = 3): Promise<void> => forwarder.round(() => rows);
+  const sendAll = async (forwarder: Forwarder, rows = 3): Promise<void> => {
+    await untilHorizonPasses(database.dataSource);
+    await forwarder.round(() => rows);
+  };
   const sent = async (): Promise<number> => (await clickHouse.analyze(ALL)).total.requests;
   const expectTheSame = async (): Promise<void> => expect(await clickHouse.analyze(ALL)).toEqual(await books.analyze(ALL));
 
@@ -74,7 +77,7 @@ describe('the forwarder', () => {
       await insert(records(4));
       await later.commitTransaction();
       // What was written after a transaction that is still open waits for it.
-      await sendAll(forwarder);
+      await forwarder.round(() => 3);
       expect(await sent()).toBe(0);
       expect((await readFeedProgress(database.dataSource)).waitingMs).toBeGreaterThan(0);
       await insert(records(1));
@@ -91,9 +94,11 @@ describe('the forwarder', () => {
   it('copies what was there before it, and sends what is new meanwhile', async () => {
     await insertEarlierRecords(database.dataSource, records(7));
     const forwarder = new Forwarder(source(), events);
+    await untilHorizonPasses(database.dataSource);
     await forwarder.round(rounds(1, 3));
     expect((await readFeedProgress(database.dataSource)).copying).toBe(true);
     await insert(records(2));
+    await untilHorizonPasses(database.dataSource);
     await forwarder.round(rounds(1, 3));
     expect(await sent()).toBe(8);
     await sendAll(forwarder);
@@ -243,6 +248,7 @@ describe('the forwarder', () => {
     const answer = await books.analyze(ALL);
     expect(await store.analyze(ALL)).toEqual(answer);
     const second = new Forwarder(source(), empty);
+    await untilHorizonPasses(database.dataSource);
     await second.round(rounds(1, 2));
     expect((await new ClickHouseTelemetryStore(empty).analyze(ALL)).total.requests).toBe(2);
     expect(await store.analyze(ALL)).toEqual(answer);

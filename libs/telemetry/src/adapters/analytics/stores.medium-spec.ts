@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { firstIdAt, newId } from '@apex/common';
 import { type RecordStatus, type UsageRecordRow } from '@apex/usage';
 import { type OwnClickHouse, startOwnClickHouse } from '../../../../../test/support/clickhouse.js';
-import { createTestDatabase, type TestDatabase } from '../../../../../test/support/postgres.js';
+import { createTestDatabase, type TestDatabase, untilHorizonPasses } from '../../../../../test/support/postgres.js';
 import { type Correction, idAt, insertCorrection, insertRecords } from '../../../test/books.js';
 import { type Analytics, ANALYTICS_FILTERS, ANALYTICS_GROUPINGS, type AnalyticsFilter, type AnalyticsGrouping, type AnalyticsQuery, type AnalyticsSums, INTERVAL_MS, type Interval, type Latency } from '../../core/analytics/analytics.types.js';
 import { recordRow } from '../../core/rows.fakes.js';
@@ -166,6 +166,7 @@ describe('a telemetry store', () => {
     // Half of the corrections come when the request is there already.
     for (const half of [0, 1]) {
       for (const { record, corrections } of facts) if (corrections[half] !== undefined) await insertCorrection(database.dataSource, record, corrections[half]);
+      await untilHorizonPasses(database.dataSource);
       await forwarder.round(() => 97);
     }
     stores.postgres = new PostgresTelemetryStore(database.dataSource);
