@@ -21,8 +21,8 @@ const GOOD = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello.
 const HOSTILE_KEY = 'sk-hostile-5d1e9b7c3a';
 const FAILURES = 12;
 const MAX_RESPONSE = MiB;
-/** Commitments, which are there to be compared: of an experiment's period, and of the chain of receipts. */
-const PUBLISHED = new Set(['secretHash', 'hash', 'previousHash']);
+/** Commitments, which are there to be compared: of an experiment's period, and of the chain of receipts; and whom Stripe knows, for operators. */
+const PUBLISHED = new Set(['secretHash', 'hash', 'previousHash', 'stripe']);
 const NOBODY = '01890000-0000-7000-8000-000000000000';
 
 interface Seen {
@@ -288,7 +288,8 @@ describe('API3:2023 Broken Object Property Level Authorization', () => {
       if (Array.isArray(value)) value.forEach(collect);
       else if (typeof value === 'object' && value !== null)
         for (const [name, inner] of Object.entries(value)) {
-          names.add(name);
+          // What is null is not told: a period's secret is published once it is over, and not before.
+          if (inner !== null) names.add(name);
           collect(inner);
         }
     };
