@@ -30,5 +30,5 @@ export interface LoadGenerator {
 
 /** What a load of this mode must receive for each answer at the least, else the answers were not whole. */
 export function leastBytes(mode: Mode): number {
-  return mode === 'json' ? 500 : 3_000;
+  return mode === 'sse' ? 3_000 : 500;
 }

@@ -39,8 +39,8 @@ describe('casesOf', () => {
 
 describe('resultName', () => {
   it('keeps runs apart that measured different things', () => {
-    const names = [[], ['--full'], ['--upstream', 'tls'], ['--full', '--upstream', 'tls']].map((args) => resultName(parse(...args)));
-    expect(names).toEqual(['gateway', 'gateway-full', 'gateway-tls', 'gateway-full-tls']);
+    const names = [[], ['--full'], ['--upstream', 'tls'], ['--full', '--upstream', 'tls'], ['--modes', 'hit,miss']].map((args) => resultName(parse(...args)));
+    expect(names).toEqual(['gateway', 'gateway-full', 'gateway-tls', 'gateway-full-tls', 'gateway-cache']);
   });
 });
 

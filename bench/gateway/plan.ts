@@ -32,7 +32,7 @@ export const USAGE = `npm run bench:gateway -- [options]
   --rounds N          interleaved rounds, medians are taken over them (3)
   --seconds N         length of a load (10); at one connection 0.4 of it, at more than 256 twice as long
   --targets a,b       of: apex, bare, portkey, bifrost, litellm (all); direct always runs; what is not installed is left out
-  --modes json,sse    (both)
+  --modes json,sse    (both); also hit and miss: JSON that a cache of answers may give again, the same or never the same (needs wrk)
   --body-kb 1,10,100  request sizes (1)
   --connections 1,64  (1,64); 1 gives the added p50
   --upstream http|tls (http)
@@ -41,7 +41,7 @@ export const USAGE = `npm run bench:gateway -- [options]
   --out DIR | none    (bench/results)
   --profile DIR       each Node process under test leaves a CPU profile there; nothing else is written`;
 
-const MODES: readonly Mode[] = ['json', 'sse'];
+const MODES: readonly Mode[] = ['json', 'sse', 'hit', 'miss'];
 const UPSTREAMS: readonly UpstreamKind[] = ['http', 'tls'];
 
 /** @throws Error with a line for the person who typed it. */
@@ -78,7 +78,7 @@ export function parseOptions(args: readonly string[], known: readonly string[], 
     secondsAlone: Math.max(1, Math.round(seconds * 0.4)),
     warmUpSeconds: quick ? 1 : 5,
     targets: ['direct', ...names('--targets', known, known).filter((name) => name !== 'direct')],
-    modes: names('--modes', MODES, MODES),
+    modes: names('--modes', MODES, ['json', 'sse']),
     bodiesKb: numbers('--body-kb', full ? [1, 10, 100] : [1]),
     connections: numbers('--connections', full ? [1, 64, 1000] : [1, 64]),
     upstream: names('--upstream', UPSTREAMS, ['http'])[0] as UpstreamKind,
@@ -93,8 +93,9 @@ export function casesOf({ modes, bodiesKb, connections }: Pick<Options, 'modes' 
 }
 
 /** What the files of a run are called after its date: runs that measure other things do not overwrite each other. */
-export function resultName({ full, upstream }: Pick<Options, 'full' | 'upstream'>): string {
-  return ['gateway', ...(full ? ['full'] : []), ...(upstream === 'tls' ? ['tls'] : [])].join('-');
+export function resultName({ full, upstream, modes }: Pick<Options, 'full' | 'upstream' | 'modes'>): string {
+  const caches = modes.some((mode) => mode === 'hit' || mode === 'miss');
+  return ['gateway', ...(full ? ['full'] : []), ...(upstream === 'tls' ? ['tls'] : []), ...(caches ? ['cache'] : [])].join('-');
 }
 
 /** Loads of more connections than this take twice as long: opening them is a part of each load, and must stay a small one. */
@@ -114,6 +115,8 @@ export function expectedMinutes(options: Options, targets: number): number {
   return (targets * (options.rounds * each + options.modes.length * options.warmUpSeconds)) / 60;
 }
 
+const NAMES: Readonly<Record<Mode, string>> = { json: 'JSON', sse: '20-chunk SSE', hit: 'JSON asked before', miss: 'JSON never asked before' };
+
 export function describeCase({ mode, bodyBytes, connections }: Case): string {
-  return `${mode === 'json' ? 'JSON' : '20-chunk SSE'}, ${bodyBytes / 1024} KB request, ${connections} connection${connections === 1 ? '' : 's'}`;
+  return `${NAMES[mode]}, ${bodyBytes / 1024} KB request, ${connections} connection${connections === 1 ? '' : 's'}`;
 }

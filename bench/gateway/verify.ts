@@ -7,7 +7,7 @@ export async function verifyTarget(name: string, target: RunningTarget, modes: r
     const response = await fetch(target.url, { method: 'POST', headers: target.headers, body: chatBody(mode, 1024) });
     const text = await response.text();
     if (response.status !== 200) throw new Error(`${name}, ${mode}: status ${response.status}: ${text.slice(0, 500)}`);
-    const problem = mode === 'json' ? problemOfJson(text) : problemOfStream(text);
+    const problem = mode === 'sse' ? problemOfStream(text) : problemOfJson(text);
     if (problem) throw new Error(`${name}, ${mode}: ${problem}: ${text.slice(0, 500)}`);
   }
 }

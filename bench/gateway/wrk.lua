@@ -12,6 +12,16 @@ for name, value in string.gmatch(contents("BENCH_HEADERS_FILE"), "([^:\n]+): ([^
   wrk.headers[name] = value
 end
 
+-- A body with a place for digits of its own gets others in each request, and none that another run had.
+local before, after = string.match(wrk.body, "^(.-)@@@@@@@@@@@@(.*)$")
+if before then
+  local n = (os.time() % 1000000) * 1000000 + math.floor(os.clock() * 1000) % 1000 * 1000
+  request = function()
+    n = n + 1
+    return wrk.format(nil, nil, nil, before .. string.format("%012d", n % 1000000000000) .. after)
+  end
+end
+
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
