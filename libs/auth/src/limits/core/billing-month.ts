@@ -8,6 +8,18 @@ export interface BillingMonth {
 
 /** @param anchorDay 1 to 28, so that every month has it */
 export function billingMonthAt(nowMs: number, anchorDay: number): BillingMonth {
+  const last = latest.get(anchorDay);
+  // Asked for each request, and the answer changes once a month.
+  if (last !== undefined && nowMs >= last.from && nowMs < last.to) return last;
+  const month = monthAt(nowMs, anchorDay);
+  latest.set(anchorDay, month);
+  return month;
+}
+
+/** One for each of 28 days. */
+const latest = new Map<number, BillingMonth>();
+
+function monthAt(nowMs: number, anchorDay: number): BillingMonth {
   const now = new Date(nowMs);
   const month = now.getUTCMonth() - (now.getUTCDate() < anchorDay ? 1 : 0);
   const from = Date.UTC(now.getUTCFullYear(), month, anchorDay);
