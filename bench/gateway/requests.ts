@@ -4,8 +4,8 @@
  */
 export type Mode = 'json' | 'sse' | 'hit' | 'miss';
 
-/** Stands in the body of a `miss` where each request has its own digits. */
-export const UNIQUE = '@@@@@@@@@@@@';
+/** Stands in the body of a `miss` where wrk.lua gives each request its own digits. */
+const UNIQUE = '@@@@@@@@@@@@';
 
 const WORDS = 'the gateway measures what each request costs and proves what it saved before anybody is billed for it '.split(' ');
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { Dice, MUTATIONS, type Script } from '../../libs/http1/src/server/requests.fakes.js';
 import { type Apex, startApex } from './support/apex.js';
+import { rss } from './support/rss.js';
 import { eventually } from '../support/eventually.js';
 
 const REQUESTS = Number(process.env['APEX_ATTACK_REQUESTS'] ?? 3_000);
@@ -20,9 +20,6 @@ beforeAll(async () => {
 }, 90_000);
 
 afterAll(() => apex.close(), 60_000);
-
-/** Resident memory of the process. */
-const rss = (): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${apex.pid}/status`, 'utf8'))?.[1]) * 1024;
 
 const ask = (text: string): Promise<Response> => apex.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages: [{ role: 'user', content: text }] });
 
@@ -107,7 +104,7 @@ describe('whatever is sent', () => {
       const hung: number[] = [];
       const failed: number[] = [];
       let next = 0;
-      const before = rss();
+      const before = rss(apex.pid);
       const { pid } = apex;
       await Promise.all(
         Array.from({ length: AT_ONCE }, async () => {
@@ -127,7 +124,7 @@ describe('whatever is sent', () => {
       expect(apex.pid).toBe(pid);
       expect((await ask('Still there?')).status).toBe(200);
       expect(apex.logs()).not.toMatch(/defect|unhandled|uncaught/i);
-      expect(rss() - before).toBeLessThan(256 * MIB);
+      expect(rss(apex.pid) - before).toBeLessThan(256 * MIB);
     },
     120_000 + REQUESTS * 5,
   );

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { acquireLock, fetchDebianPackages, findOnPath, freePort, libraryEnv, LockedError, secretFile, spawnTethered, unpackedProgram, untilAnswers, type FileLock, type TetheredServer, type UnpackedProgram } from '@apex/host';
-import { eventually } from './eventually.js';
+import { fetchDebianPackages, findOnPath, freePort, libraryEnv, secretFile, spawnTethered, unpackedProgram, untilAnswers, type TetheredServer, type UnpackedProgram } from '@apex/host';
+import { waitForLock } from './lock.js';
 import { cacheDirectory, databaseUrl, testDirectory } from './stores.js';
 
 /** A ClickHouse of the suite's own, to be killed, frozen and given back: same port, same data, same address. */
@@ -92,8 +92,7 @@ async function findClickHouse(): Promise<UnpackedProgram> {
   const found = (): UnpackedProgram | null => unpackedProgram(target, `usr/sbin/${SERVER}`);
   if (found() === null) {
     mkdirSync(cacheDirectory, { recursive: true });
-    // Of several suites that come at once one fetches.
-    const lock = await eventually('the lock for fetching ClickHouse', () => tryLock(`${target}.lock`), FETCH_LIMIT_MS);
+    const lock = await waitForLock(`${target}.lock`, FETCH_LIMIT_MS);
     try {
       if (found() === null) await fetchDebianPackages({ packages: ['clickhouse-server', 'clickhouse-common'], target });
     } finally {
@@ -103,15 +102,6 @@ async function findClickHouse(): Promise<UnpackedProgram> {
   const program = found();
   if (program === null) throw new Error(`The fetched packages hold no ${SERVER}.`);
   return program;
-}
-
-async function tryLock(path: string): Promise<FileLock | undefined> {
-  try {
-    return await acquireLock(path);
-  } catch (error) {
-    if (error instanceof LockedError) return undefined;
-    throw error;
-  }
 }
 
 /** What every version from 18.16 on reads. */

@@ -4,8 +4,8 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { acquireLock, freePort, LockedError, spawnTethered, untilAnswers, type FileLock, type TetheredServer } from '@apex/host';
-import { eventually } from './eventually.js';
+import { freePort, spawnTethered, untilAnswers, type TetheredServer } from '@apex/host';
+import { waitForLock } from './lock.js';
 import { cacheDirectory, testDirectory } from './stores.js';
 
 const SOURCE = fileURLToPath(new URL('../servers/unleash/', import.meta.url));
@@ -79,7 +79,7 @@ async function installed(): Promise<string> {
   const dir = join(cacheDirectory, `unleash-${stamp}`);
   const done = join(dir, '.complete');
   if (existsSync(done)) return dir;
-  const lock = await eventually('the lock for installing Unleash', () => tryLock(`${dir}.lock`), INSTALL_LIMIT_MS);
+  const lock = await waitForLock(`${dir}.lock`, INSTALL_LIMIT_MS);
   try {
     if (existsSync(done)) return dir;
     rmSync(dir, { recursive: true, force: true });
@@ -91,13 +91,4 @@ async function installed(): Promise<string> {
     lock.release();
   }
   return dir;
-}
-
-async function tryLock(path: string): Promise<FileLock | undefined> {
-  try {
-    return await acquireLock(path);
-  } catch (error) {
-    if (error instanceof LockedError) return undefined;
-    throw error;
-  }
 }

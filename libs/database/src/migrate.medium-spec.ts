@@ -69,7 +69,13 @@ describe('append-only tables', () => {
     expect(tables).toEqual(expect.arrayContaining(['audit_log', 'usage_records_default', 'attempts_default']));
     for (const table of tables) {
       for (const how of [`truncate ${table}`, `truncate ${table} cascade`, `truncate sessions, ${table}`]) {
-        await expect(db.dataSource.query(how)).rejects.toMatchObject({ message: expect.stringMatching(/append-only|referenced in a foreign key/) });
+        const { code, message } = await db.dataSource.query(how).then(
+          () => ({ code: 'done', message: '' }),
+          (error: { code: string; message: string }) => error,
+        );
+        // What another table refers to Postgres refuses by itself, unless it may take that one with it.
+        if (code === '0A000' && !how.endsWith('cascade')) expect(message).toContain('referenced in a foreign key');
+        else expect([how, code, message]).toEqual([how, '23001', expect.stringMatching(/append-only/)]);
       }
     }
   });

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.js';
 import { nextRow } from '../support/ledger.js';
+import { rss } from '../support/rss.js';
 import { modelAt, providers, type ProviderSpec } from './providers.js';
 import { stageForAll } from './stage.js';
 import { bodyOf, ordered } from './traffic.js';
@@ -54,9 +54,6 @@ describe.each(cells)('%s to %s', (surface, _name, provider) => {
     expect(row.completionTokens).toBeGreaterThan(0);
   });
 });
-
-/** Resident memory of a process. */
-const rss = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 
 /** Clients that take the head of an answer and then nothing, until they are told. */
 class LazyReader {

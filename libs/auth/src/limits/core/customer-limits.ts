@@ -38,6 +38,8 @@ const RETIRE_BEATS = 300;
 export class CustomerLimits {
   private readonly meters = new Map<string, Meter>();
   private readonly counted = new Map<string, Meter>();
+  /** Which of `counted` a limit has this month: it is asked for with each request beyond a limit that is not in force. */
+  private readonly wouldBe = new WeakMap<MeterSpec, { readonly month: BillingMonth; readonly meter: Meter }>();
   private waiting: Waiting[] = [];
   /** To be asked for although nothing is to be said of them. */
   private asked: Meter[] = [];
@@ -227,8 +229,12 @@ export class CustomerLimits {
     this.would(meter, billingMonthAt(this.deps.now(), meter.spec.anchorDay)).count(1);
   }
 
-  private would(meter: Meter, month: BillingMonth): Meter {
-    return this.meter(this.counted, wouldSpec(meter.spec, month));
+  private would({ spec }: Meter, month: BillingMonth): Meter {
+    const known = this.wouldBe.get(spec);
+    if (known?.month === month) return known.meter;
+    const meter = this.meter(this.counted, wouldSpec(spec, month));
+    this.wouldBe.set(spec, { month, meter });
+    return meter;
   }
 
   private meter(among: Map<string, Meter>, spec: MeterSpec): Meter {

@@ -27,7 +27,6 @@ export const keyLimitsSchema = z.strictObject({
   concurrency: limitFields.concurrency.default(null),
   monthlyBudgetMicroUsd: microUsd('Micro-dollars in a billing month.').default(null),
 });
-export type KeyLimitsInput = z.output<typeof keyLimitsSchema>;
 
 export const updateKeySchema = z.strictObject({ limits: keyLimitsSchema, reason: reasonSchema });
 export type UpdateKeyInput = z.output<typeof updateKeySchema>;
