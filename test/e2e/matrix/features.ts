@@ -30,6 +30,7 @@ export interface Feature {
 }
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const TRIES = 3;
 const QUESTION = 'Tell me about the tides of the northern seas, and of those who sail them in winter.';
 /** 1 x 1, grey. */
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==';
@@ -65,18 +66,24 @@ export const features: readonly Feature[] = [
   {
     name: 'first delta before the end',
     check: async ({ client, slowModel: model, slowSimulator }) => {
-      const before = slowSimulator.ledger().length;
-      const abort = new AbortController();
       let endedBefore: number | undefined;
-      const failure = failureOf(
-        client.stream({ model, turns: say(QUESTION), signal: abort.signal }, () => {
-          endedBefore ??= slowSimulator.ledger().length - before;
+      // Client, provider and test share a process: one that stalls may see a short answer's end first. Who waits for the end always does.
+      for (let i = 0; i < TRIES && endedBefore !== 0; i++) {
+        const before = slowSimulator.ledger().length;
+        const abort = new AbortController();
+        let seen: number | undefined;
+        const read = client.stream({ model, turns: say(QUESTION), signal: abort.signal }, () => {
+          seen ??= slowSimulator.ledger().length - before;
           abort.abort();
-        }),
-      );
-      await failure;
+        });
+        const cutOff = await read.then(
+          () => false,
+          () => true,
+        );
+        endedBefore = cutOff ? seen : undefined;
+        await nextRow(slowSimulator, before);
+      }
       expect(endedBefore).toBe(0);
-      await nextRow(slowSimulator, before);
     },
   },
   {
