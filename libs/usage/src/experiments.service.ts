@@ -45,13 +45,13 @@ export class Experiments {
   between(customerId: string, from: Date, to: Date, periodAt: (ms: number) => ExperimentPeriod): Promise<ExperimentAccumulator> {
     // Of one moment: a receipt that something is learned about meanwhile must not count twice.
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const pooled = new ExperimentAccumulator('');
+      const pooled = new ExperimentAccumulator();
       const range: ReceiptRange = { customerId, from: firstIdAt(from.getTime()), to: firstIdAt(to.getTime()) };
       const ends = await requestsAtEnds(manager, range);
       if (ends === null) return pooled;
       for (let period = periodAt(ends.firstMs); period.fromMs <= ends.lastMs; period = periodAt(period.toMs)) {
         const slice = { customerId, from: firstIdAt(Math.max(period.fromMs, from.getTime())), to: firstIdAt(Math.min(period.toMs, to.getTime())) };
-        pooled.merge(await accumulate(manager, period.name, slice));
+        await accumulate(manager, period.name, slice, pooled);
       }
       return pooled;
     });
@@ -65,15 +65,13 @@ async function requestsAtEnds(manager: EntityManager, { customerId, from, to }: 
   return ends?.first == null || ends.last === null ? null : { firstMs: idTime(ends.first), lastMs: idTime(ends.last) };
 }
 
-async function accumulate(manager: EntityManager, period: string, range: ReceiptRange): Promise<ExperimentAccumulator> {
-  const experiment = new ExperimentAccumulator(period);
+async function accumulate(manager: EntityManager, period: string, range: ReceiptRange, experiment: ExperimentAccumulator): Promise<void> {
   await manager.query(`declare clusters no scroll cursor for ${CLUSTERS}`, [range.customerId, range.from, range.to]);
   for (let page = PAGE; page === PAGE; ) {
     const rows = await manager.query<ClusterRow[]>(`fetch ${PAGE} from clusters`);
-    for (const { cluster, requests, controls, actual, opening, arm, covariates } of rows) experiment.addTotals(cluster, { requests, controlRequests: controls, actualPd: BigInt(actual), opening: { requestId: opening, arm, covariates } });
+    for (const { cluster, requests, controls, actual, opening, arm, covariates } of rows) experiment.addTotals(period, cluster, { requests, controlRequests: controls, actualPd: BigInt(actual), opening: { requestId: opening, arm, covariates } });
     page = rows.length;
   }
   await manager.query('close clusters');
-  for await (const { requestId, actualPd, inputs } of adjustedReceipts(manager, range)) experiment.add({ requestId, cluster: inputs.cluster, arm: inputs.arm, covariates: inputs.covariates, actualPd });
-  return experiment;
+  for await (const { requestId, actualPd, inputs } of adjustedReceipts(manager, range)) experiment.add(period, { requestId, cluster: inputs.cluster, arm: inputs.arm, covariates: inputs.covariates, actualPd });
 }

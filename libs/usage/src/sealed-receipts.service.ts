@@ -69,10 +69,20 @@ export class SealedReceipts {
   }
 }
 
+/** The next page is read while one is gone through: two are the most that is held. */
 async function* pages(read: (after: Uuid | null) => Promise<SealedRow[]>): AsyncGenerator<SealedReceipt> {
-  for (let after: Uuid | null = null, rows: SealedRow[] | null = null; rows === null || rows.length === PAGE; after = rows.at(-1)?.request_id ?? null) {
-    rows = await read(after);
-    for (const row of rows) if (row.link !== null) yield { recorded: receiptOf(row), link: row.link, adjustments: row.adjustments ?? [] };
+  let next: Promise<SealedRow[]> | null = read(null);
+  try {
+    while (next !== null) {
+      const rows: SealedRow[] = await next;
+      next = rows.length === PAGE ? read(rows.at(-1)!.request_id) : null;
+      // Told where it is waited for.
+      next?.catch(() => undefined);
+      for (const row of rows) if (row.link !== null) yield { recorded: receiptOf(row), link: row.link, adjustments: row.adjustments ?? [] };
+    }
+  } finally {
+    // Whoever wants no more goes on with the same connection.
+    await next?.catch(() => undefined);
   }
 }
 

@@ -13,10 +13,29 @@ export function canonical(value: Json): string {
     return value.toFixed(0);
   }
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${(value as readonly Json[]).map(canonical).join(',')}]`;
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) text += text === '' ? canonical(item) : `,${canonical(item)}`;
+    return `[${text}]`;
+  }
   const object = value as JsonObject;
-  const names = Object.keys(object).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(object[name]!)}`).join(',')}}`;
+  const names = Object.keys(object);
+  // By UTF-16 code units; a canonical file's members come in order.
+  if (names.some((name, at) => at > 0 && names[at - 1]! > name)) names.sort();
+  for (const name of names) text += `${text === '' ? '' : ','}${spelled(name)}:${canonical(object[name]!)}`;
+  return `{${text}}`;
+}
+
+/** Names are few, and each comes in every line. */
+const known = new Map<string, string>();
+
+function spelled(name: string): string {
+  let text = known.get(name);
+  if (text === undefined) {
+    text = JSON.stringify(name);
+    if (known.size < 1_000) known.set(name, text);
+  }
+  return text;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

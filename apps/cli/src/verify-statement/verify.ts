@@ -107,7 +107,7 @@ class Verifier {
       this.corrections.saving += amounts.saving - (before?.saving ?? 0n);
       this.corrections.lossless += amounts.lossless - (before?.lossless ?? 0n);
     }
-    if (line.at >= stated.from) this.experiment.add(monthOf(line.at), line.requestId, line.inputs, amounts.actual);
+    if (line.at >= stated.from) this.experiment.add(monthOf(line.at), line.inputs, amounts.actual);
   }
 
   private noteVersions(inputs: JsonObject): void {

@@ -1,8 +1,10 @@
-/** A cluster: its requests, what is known of it beforehand, and what its requests cost together. */
-export interface Row {
-  readonly weight: number;
-  readonly features: readonly number[];
-  readonly cost: number;
+export const WIDTH = 3;
+
+/** Clusters as columns: their requests, what is known of each beforehand (`WIDTH` numbers), and what its requests cost together. */
+export interface Rows {
+  readonly weights: Float64Array;
+  readonly features: Float64Array;
+  readonly costs: Float64Array;
 }
 
 /** A feature that those before it explain but for this share says nothing. */
@@ -23,24 +25,38 @@ export class WeightedFit {
   /** (X'WX)^-1, column by column. */
   private readonly inverse: readonly number[][];
 
-  constructor(private readonly rows: readonly Row[]) {
-    const width = rows[0]!.features.length;
-    const moment = (i: number, j: number): number => rows.reduce((sum, { weight, features }) => sum + weight * features[i]! * features[j]!, 0);
-    this.features = Array.from({ length: width }, (_, i) => rows.reduce((sum, { weight, features }) => sum + weight * features[i]!, 0));
-    for (let i = 0; i < width; i++) {
+  /** @param members of the rows those that are fitted */
+  constructor(
+    private readonly rows: Rows,
+    private readonly members: Uint32Array,
+  ) {
+    const { weights, features, costs } = rows;
+    const moments = Array.from({ length: WIDTH }, () => [0, 0, 0]);
+    const sums = [0, 0, 0];
+    const products = [0, 0, 0];
+    for (const row of members) {
+      for (let i = 0; i < WIDTH; i++) {
+        const feature = features[row * WIDTH + i]!;
+        sums[i]! += weights[row]! * feature;
+        products[i]! += feature * costs[row]!;
+        for (let j = 0; j <= i; j++) moments[i]![j]! += weights[row]! * feature * features[row * WIDTH + j]!;
+      }
+    }
+    this.features = sums;
+    for (let i = 0; i < WIDTH; i++) {
       const row: number[] = [];
       this.kept.forEach((j, k) => {
-        row.push((moment(i, j) - row.reduce((sum, value, m) => sum + value * this.pivots[m]! * this.lower[k]![m]!, 0)) / this.pivots[k]!);
+        row.push((moments[i]![j]! - row.reduce((sum, value, m) => sum + value * this.pivots[m]! * this.lower[k]![m]!, 0)) / this.pivots[k]!);
       });
-      const own = moment(i, i);
+      const own = moments[i]![i]!;
       const pivot = own - row.reduce((sum, value, m) => sum + value * value * this.pivots[m]!, 0);
       if (!(pivot > EXPLAINED * own)) continue;
       this.kept.push(i);
       this.lower.push(row);
       this.pivots.push(pivot);
     }
-    this.inverse = this.features.map((_, i) => this.solve(this.features.map((__, j) => (i === j ? 1 : 0))));
-    this.coefficients = this.solve(Array.from({ length: width }, (_, i) => rows.reduce((sum, { features, cost }) => sum + features[i]! * cost, 0)));
+    this.inverse = sums.map((_, i) => this.solve(sums.map((__, j) => (i === j ? 1 : 0))));
+    this.coefficients = this.solve(products);
   }
 
   /** What requests with these sums of features should cost together. */
@@ -49,24 +65,30 @@ export class WeightedFit {
   }
 
   /** What a cluster cost beyond the fit. */
-  residual({ weight, features, cost }: Row): number {
-    return cost - weight * dot(this.coefficients, features);
+  residual(row: number): number {
+    return this.rows.costs[row]! - this.rows.weights[row]! * this.along(this.coefficients, row);
   }
 
   /** The CR2 variance of `predict(features)` as a forecast of what `others` clusters really cost. */
   forecastVariance(features: readonly number[], others: number): number {
     const direction = this.solve(features);
-    return this.rows.reduce((sum, row) => {
-      const weight = dot(direction, row.features);
-      return sum + ((weight * weight + others / this.rows.length) * this.residual(row) ** 2) / (1 - this.leverage(row));
-    }, 0);
+    let variance = 0;
+    for (const row of this.members) variance += ((this.along(direction, row) ** 2 + others / this.members.length) * this.residual(row) ** 2) / (1 - this.leverage(row));
+    return variance;
   }
 
   /** How much of its own fit a cluster makes. */
-  leverage({ weight, features }: Row): number {
+  leverage(row: number): number {
     let sum = 0;
-    for (let i = 0; i < features.length; i++) sum += features[i]! * dot(this.inverse[i]!, features);
-    return Math.min(MOST_LEVERAGE, weight * sum);
+    for (let i = 0; i < WIDTH; i++) sum += this.rows.features[row * WIDTH + i]! * this.along(this.inverse[i]!, row);
+    return Math.min(MOST_LEVERAGE, this.rows.weights[row]! * sum);
+  }
+
+  /** A vector times a cluster's features. */
+  private along(vector: readonly number[], row: number): number {
+    let sum = 0;
+    for (let i = 0; i < WIDTH; i++) sum += vector[i]! * this.rows.features[row * WIDTH + i]!;
+    return sum;
   }
 
   /** (X'WX)^-1 times a vector; zero for what was left out. */

@@ -6,17 +6,11 @@ import { type AssignedRequest } from './experiment.types.js';
 /** Requests whose ids differ, as receipts' do. */
 const requests = assignedRequests.map((all) => [...new Map(all.map((one) => [one.requestId, one])).values()]);
 
-const merged = (parts: readonly ExperimentAccumulator[]): ExperimentAccumulator => {
-  const whole = new ExperimentAccumulator('2026-11');
-  for (const part of parts) whole.merge(part);
-  return whole;
-};
-
 describe('the sums of an experiment', () => {
   it('are exact, for each cluster and all together', () => {
     fc.assert(
       fc.property(requests, (all) => {
-        const clusters = accumulated(all).clusters();
+        const clusters = [...accumulated(all).clusters()];
         const byCluster = Map.groupBy(all, ({ cluster }) => cluster);
         expect(clusters).toHaveLength(byCluster.size);
         const names = [...byCluster.keys()].sort();
@@ -32,40 +26,49 @@ describe('the sums of an experiment', () => {
     );
   });
 
-  it('do not depend on the order of requests, nor on how they were cut up and put together', () => {
+  it('do not depend on the order of requests, nor on which of them were added up before', () => {
     const shuffledParts = requests.chain((all) =>
       fc.record({ all: fc.constant(all), shuffled: fc.shuffledSubarray(all, { minLength: all.length }), parts: fc.array(fc.nat(3), { minLength: all.length, maxLength: all.length }) }),
     );
     fc.assert(
       fc.property(shuffledParts, ({ all, shuffled, parts }) => {
-        const whole = accumulated(all).clusters();
-        const part = (number: number): AssignedRequest[] => shuffled.filter((_, index) => parts[index] === number);
-        const [a, b, c, d] = [0, 1, 2, 3].map((number) => accumulated(part(number))) as [ExperimentAccumulator, ExperimentAccumulator, ExperimentAccumulator, ExperimentAccumulator];
-        expect(merged([a, b, c, d]).clusters()).toEqual(whole);
-        expect(merged([merged([a, b]), merged([c, d])]).clusters()).toEqual(whole);
-        expect(merged([d, merged([c, merged([b, a])])]).clusters()).toEqual(whole);
+        const whole = [...accumulated(all).clusters()];
+        const pieces = new ExperimentAccumulator();
+        for (const number of [0, 1, 2, 3]) {
+          const part = shuffled.filter((_, index) => parts[index] === number);
+          if (number === 0) for (const request of part) pieces.add('2026-11', request);
+          else for (const [cluster, members] of Map.groupBy(part, (one) => one.cluster)) pieces.addTotals('2026-11', cluster, [...accumulated(members).clusters()][0]!);
+        }
+        expect([...pieces.clusters()]).toEqual(whole);
       }),
     );
   });
 
-  it('leave those that are merged as they were', () => {
-    const all = fc.sample(requests.filter(({ length }) => length > 1), 1)[0]!;
-    const part = accumulated(all);
-    const before = part.clusters();
-    const whole = merged([part]);
-    whole.merge(accumulated(all.map((one) => ({ ...one, actualPd: 1 }))));
-    expect(part.clusters()).toEqual(before);
+  it('are found by their names, however many there are, and come in their order', () => {
+    const names = fc.sample(fc.uniqueArray(fc.oneof(fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 32, maxLength: 32 }), fc.string({ maxLength: 6 })), { minLength: 1_000, maxLength: 3_000 }), { numRuns: 1, seed: 5 })[0]!;
+    const experiment = new ExperimentAccumulator();
+    const id = (serial: number): string => `01956c00-0000-7000-8000-${serial.toString(16).padStart(12, '0')}`;
+    const request = (serial: number, cluster: string): AssignedRequest => ({ requestId: id(serial), cluster, arm: 'treated', covariates: { promptCostPd: serial, requestedModel: 'm', maxTokens: serial }, actualPd: serial });
+    // The second round comes earlier than the first, and is the opening.
+    for (const offset of [names.length, 0]) for (const [index, name] of names.entries()) experiment.add('2026-11', request(offset + index, name));
+    const expected = names.map((name, index) => ({ bytes: Buffer.from(name), index })).sort((a, b) => a.bytes.compare(b.bytes));
+    expect([...experiment.clusters()]).toEqual(expected.map(({ index }) => ({ requests: 2, controlRequests: 0, actualPd: BigInt(names.length + 2 * index), opening: { requestId: id(index), arm: 'treated', covariates: { promptCostPd: index, requestedModel: 'm', maxTokens: index } } })));
   });
 
   it('keep the clusters of different periods apart, for they were assigned anew', () => {
     const [request] = fc.sample(requests.filter(({ length }) => length > 0), 1)[0]!;
     const pooled = accumulated([request!], '2026-10');
-    pooled.merge(accumulated([{ ...request!, arm: 'control' }], '2026-11'));
-    expect(pooled.clusters()).toHaveLength(2);
+    pooled.add('2026-11', { ...request!, arm: 'control' });
+    expect([...pooled.clusters()]).toHaveLength(2);
   });
 
   it('refuse what is not a whole number of picodollars', () => {
     const [request] = fc.sample(requests.filter(({ length }) => length > 0), 1)[0]!;
     for (const actualPd of [0.5, 2 ** 53, NaN]) expect(() => accumulated([{ ...request!, actualPd }])).toThrow(RangeError);
+  });
+
+  it('refuse what is not a request’s id', () => {
+    const [request] = fc.sample(requests.filter(({ length }) => length > 0), 1)[0]!;
+    for (const requestId of ['', '7', request!.requestId.replace(/.$/, 'g'), request!.requestId.replaceAll('-', '0'), `${request!.requestId}0`]) expect(() => accumulated([{ ...request!, requestId }])).toThrow(RangeError);
   });
 });

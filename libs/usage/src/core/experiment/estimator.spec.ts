@@ -145,7 +145,7 @@ describe('what cannot be estimated', () => {
   });
 
   it('is what so few conversations make vary that most draws of controls would not show it', () => {
-    const request = (serial: number, arm: Arm, actualPd: number): AssignedRequest => ({ requestId: String(serial), cluster: `${arm} ${serial}`, arm, covariates: { promptCostPd: 0, requestedModel: 'large', maxTokens: null }, actualPd });
+    const request = (serial: number, arm: Arm, actualPd: number): AssignedRequest => ({ requestId: `01956c00-0000-7000-8000-${String(serial).padStart(12, '0')}`, cluster: `${arm} ${serial}`, arm, covariates: { promptCostPd: 0, requestedModel: 'large', maxTokens: null }, actualPd });
     const flat = Array.from({ length: 256 }, (_, serial) => request(serial, serial < 128 ? 'control' : 'treated', 1_000));
     // Two controls that together are as the others are; the first of them has two requests.
     const odd = flat.with(0, { ...flat[0]!, actualPd: 2_000 }).with(1, { ...flat[1]!, cluster: flat[0]!.cluster }).with(2, { ...flat[2]!, actualPd: 0 });

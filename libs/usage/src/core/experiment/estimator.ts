@@ -1,8 +1,9 @@
 import { type ExperimentAccumulator } from './accumulator.js';
-import { type ClusterTotals, type ExperimentResult, type NotEstimable, type NotEstimableReason, type Observed, type StratumEstimate } from './experiment.types.js';
+import { type ClusterTable } from './cluster-table.js';
+import { type ExperimentResult, type NotEstimable, type NotEstimableReason, type Observed, type StratumEstimate } from './experiment.types.js';
 import { type Design, Regression } from './regression.js';
 import { rehearse, type RehearsedStratum, rehearsalsFor } from './rehearsal.js';
-import { isControl, MIN_CONTROLS, type Stratum, strataOf } from './strata.js';
+import { MIN_CONTROLS, type Stratum, strataOf } from './strata.js';
 
 /** Relative to what is forecast: below it, what looks like scatter is rounding. */
 const NO_VARIANCE = 1e-9;
@@ -20,15 +21,16 @@ const HALFWAY_LIMIT = 1_000;
  * clusters (`Regression.forecastVariance`), the critical values are rehearsed (`rehearse`).
  *
  * A pure function of the clusters' totals: the order of requests changes no bit of the result.
- * Time: rehearsals x controls x about 100 ns, and a sort of the clusters.
+ * Time: rehearsals x controls x about 100 ns, and a sort of the clusters. Memory: numbers, about 70 bytes for a cluster.
  */
 export function estimateSaving(experiment: ExperimentAccumulator, rehearsals?: number): ExperimentResult {
-  const clusters = experiment.clusters();
-  const observed = observe(clusters);
+  const { table } = experiment;
+  const observed = observe(table);
   const notEstimable = ([reason, message]: Degeneracy): NotEstimable => ({ kind: 'not_estimable', reason, message, ...observed });
   const degenerate = degeneracy(observed.arms.control.clusters, observed.arms.treated.clusters);
   if (degenerate !== null) return notEstimable(degenerate);
-  const fits = strataOf(clusters).map(fitStratum);
+  const rows = table.sorted();
+  const fits = strataOf(table, rows).map((stratum) => fitStratum(table, stratum));
   const standardErrorPd = Math.sqrt(fits.reduce((sum, { variance }) => sum + variance, 0));
   const forecast = fits.reduce((sum, one) => sum + Math.abs(one.forecast), 0);
   if (standardErrorPd <= NO_VARIANCE * forecast) return notEstimable(['zero_variance', 'No cost differs from another: there is no scatter to make an interval from.']);
@@ -48,16 +50,17 @@ export function estimateSaving(experiment: ExperimentAccumulator, rehearsals?: n
     halfWidthPd: (highPd - lowPd + 1n) / 2n,
     standardErrorPd,
     costOfProofPd: strata.reduce((sum, { savingPd: saving, controlRequests, treatedRequests }) => sum + (treatedRequests === 0 ? 0n : floorDivide(saving * BigInt(controlRequests), BigInt(treatedRequests))), 0n),
-    requestsPerCluster: compareLengths(clusters),
+    requestsPerCluster: compareLengths(table, rows),
     strata,
   };
 }
 
-function observe(clusters: readonly ClusterTotals[]): Observed {
+function observe(table: ClusterTable): Observed {
   const arms = { treated: { clusters: 0, requests: 0 }, control: { clusters: 0, requests: 0 } };
   let crossed = 0;
-  for (const { opening, requests, controlRequests } of clusters) {
-    const arm = arms[opening.arm];
+  for (let row = 0; row < table.count; row++) {
+    const [requests, controlRequests] = [table.requests[row]!, table.controlRequests[row]!];
+    const arm = arms[table.isControl(row) ? 'control' : 'treated'];
     arm.clusters++;
     arm.requests += requests;
     if (controlRequests > 0 && controlRequests < requests) crossed++;
@@ -83,30 +86,40 @@ interface StratumFit extends RehearsedStratum {
   readonly variance: number;
 }
 
-function fitStratum({ models, clusters, controls }: Stratum): StratumFit {
-  const design = designOf(clusters);
-  const costs = Float64Array.from(clusters, ({ actualPd }) => Number(actualPd));
-  const rowsOf = (wanted: boolean): Int32Array => Int32Array.from(clusters.flatMap((one, row) => (isControl(one) === wanted ? [row] : [])));
-  const held = rowsOf(true);
-  const treated = rowsOf(false);
+function fitStratum(table: ClusterTable, { models, rows, controls }: Stratum): StratumFit {
+  const design = designOf(table, rows);
+  const costs = new Float64Array(rows.length);
+  // Places in the stratum's columns, by arm.
+  const held = new Int32Array(controls);
+  const treated = new Int32Array(rows.length - controls);
+  let [controlRequests, treatedRequests] = [0, 0];
+  for (let at = 0, nextHeld = 0, nextTreated = 0; at < rows.length; at++) {
+    const row = rows[at]!;
+    costs[at] = table.cost(row);
+    if (table.isControl(row)) {
+      held[nextHeld++] = at;
+      controlRequests += table.requests[row]!;
+    } else {
+      treated[nextTreated++] = at;
+      treatedRequests += table.requests[row]!;
+    }
+  }
   const ofControls = new Regression(design);
   ofControls.fit(costs, held, held.length);
   const ofTreated = new Regression(design);
   ofTreated.fit(costs, treated, treated.length);
 
   const forecast = ofControls.predict(ofTreated.featureSums);
-  const treatedPd = clusters.reduce((sum, one) => (isControl(one) ? sum : sum + one.actualPd), 0n);
-  const requests = (rows: Int32Array): number => rows.reduce((sum, row) => sum + clusters[row]!.requests, 0);
   // As it would be from a fit without the cluster, so that one that is much of its arm does not hide in its own fit.
-  const residuals = new Float64Array(clusters.length);
-  for (const [rows, fit] of [[held, ofControls], [treated, ofTreated]] as const) for (const row of rows) residuals[row] = fit.residual(costs, row) / (1 - fit.leverage(row));
+  const residuals = new Float64Array(rows.length);
+  for (const [members, fit] of [[held, ofControls], [treated, ofTreated]] as const) for (const at of members) residuals[at] = fit.residual(costs, at) / (1 - fit.leverage(at));
   return {
     design,
     residuals,
     controls,
     forecast,
     variance: ofControls.forecastVariance(costs, held, held.length, ofTreated.featureSums, treated.length),
-    estimate: { models, controls, treated: treated.length, controlRequests: requests(held), treatedRequests: requests(treated), savingPd: BigInt(Math.floor(forecast)) - treatedPd },
+    estimate: { models, controls, treated: treated.length, controlRequests, treatedRequests, savingPd: BigInt(Math.floor(forecast)) - table.treatedPd(rows) },
   };
 }
 
@@ -114,32 +127,42 @@ function fitStratum({ models, clusters, controls }: Stratum): StratumFit {
  * What is known at the opening: the price of its prompt as sent, relative to the stratum's mean, and its max_tokens, squeezed
  * into [0, 1] with 1 for no limit. Both are centred over the clusters of both arms.
  */
-function designOf(clusters: readonly ClusterTotals[]): Design {
-  const promptCosts = Float64Array.from(clusters, ({ opening }) => opening.covariates.promptCostPd);
-  const limits = Float64Array.from(clusters, ({ opening }) => squeezed(opening.covariates.maxTokens));
-  const meanPromptCost = mean(promptCosts);
-  const meanLimit = mean(limits);
+function designOf(table: ClusterTable, rows: Uint32Array): Design {
   const width = 3;
-  const features = new Float64Array(clusters.length * width);
-  for (let row = 0; row < clusters.length; row++) {
-    features[row * width] = 1;
-    features[row * width + 1] = meanPromptCost === 0 ? 0 : promptCosts[row]! / meanPromptCost - 1;
-    features[row * width + 2] = limits[row]! - meanLimit;
+  const requests = new Float64Array(rows.length);
+  const features = new Float64Array(rows.length * width);
+  let [promptCosts, limits] = [0, 0];
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!;
+    requests[at] = table.requests[row]!;
+    promptCosts += features[at * width + 1] = table.promptCostPd[row]!;
+    limits += features[at * width + 2] = squeezed(table.maxTokens(row));
   }
-  return { width, requests: Float64Array.from(clusters, ({ requests }) => requests), features };
+  const [meanPromptCost, meanLimit] = [promptCosts / rows.length, limits / rows.length];
+  for (let at = 0; at < rows.length; at++) {
+    features[at * width] = 1;
+    features[at * width + 1] = meanPromptCost === 0 ? 0 : features[at * width + 1]! / meanPromptCost - 1;
+    features[at * width + 2]! -= meanLimit;
+  }
+  return { width, requests, features };
 }
 
 const squeezed = (maxTokens: number | null): number => (maxTokens === null ? 1 : maxTokens / (maxTokens + HALFWAY_LIMIT));
 
-const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** Welch's statistic for the number of requests in a cluster. */
-function compareLengths(clusters: readonly ClusterTotals[]): { treated: number; control: number; z: number } {
-  const [treated, control] = [false, true].map((wanted) => {
-    const lengths = Float64Array.from(clusters.filter((one) => isControl(one) === wanted), ({ requests }) => requests);
-    const average = mean(lengths);
-    return { average, variance: lengths.reduce((sum, length) => sum + (length - average) ** 2, 0) / (lengths.length - 1) / lengths.length };
-  }) as [{ average: number; variance: number }, { average: number; variance: number }];
+function compareLengths(table: ClusterTable, rows: Uint32Array): { treated: number; control: number; z: number } {
+  const of = (wanted: boolean): { average: number; variance: number } => {
+    let [clusters, requests, squares] = [0, 0, 0];
+    for (const row of rows) {
+      if (table.isControl(row) !== wanted) continue;
+      clusters++;
+      requests += table.requests[row]!;
+    }
+    const average = requests / clusters;
+    for (const row of rows) if (table.isControl(row) === wanted) squares += (table.requests[row]! - average) ** 2;
+    return { average, variance: squares / (clusters - 1) / clusters };
+  };
+  const [treated, control] = [of(false), of(true)];
   const difference = treated.average - control.average;
   return { treated: treated.average, control: control.average, z: difference === 0 ? 0 : difference / Math.sqrt(treated.variance + control.variance) };
 }

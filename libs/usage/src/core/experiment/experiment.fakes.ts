@@ -17,8 +17,8 @@ export const assignedRequests: fc.Arbitrary<AssignedRequest[]> = fc.array(
 );
 
 export function accumulated(requests: readonly AssignedRequest[], period = '2026-11'): ExperimentAccumulator {
-  const experiment = new ExperimentAccumulator(period);
-  for (const request of requests) experiment.add(request);
+  const experiment = new ExperimentAccumulator();
+  for (const request of requests) experiment.add(period, request);
   return experiment;
 }
 

@@ -55,7 +55,7 @@ const OPENING_ID = '01956c00-0000-7000-8000-000000000001';
 
 /** One period of one customer, conversation by conversation; each is played twice from the same draws, treated and not. */
 export function simulatePeriod(random: () => number, workload: Workload): SimulatedPeriod {
-  const experiment = new ExperimentAccumulator('simulated');
+  const experiment = new ExperimentAccumulator();
   const receipts = new Receipts();
   let saved = 0;
   let untreated = 0;
@@ -72,7 +72,7 @@ export function simulatePeriod(random: () => number, workload: Workload): Simula
       actualPd: BigInt(isControl ? cost : treatedCost),
       opening: { requestId: OPENING_ID, arm: isControl ? 'control' : 'treated', covariates: { promptCostPd: model.input * prompt, requestedModel: model.name, maxTokens } },
     };
-    experiment.addTotals(index.toString(36).padStart(5, '0'), totals);
+    experiment.addTotals('simulated', index.toString(36).padStart(5, '0'), totals);
   }
   return { experiment, truePd: BigInt(saved), untreatedPd: BigInt(untreated), claimed: (inflation = 1) => receipts.claim(inflation) };
 }
