@@ -34,6 +34,7 @@ const attemptOf = (i: number): AttemptRow => ({
   provider_response_id: null,
   started_at: '2026-11-23T00:00:00.000Z',
   duration_ms: (i * 37) % 20_000,
+  key_owner: 'platform',
 });
 
 const recordOf = (attempt: AttemptRow, i: number): UsageRecordRow => ({

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.js';
@@ -9,6 +9,8 @@ import { TemporaryHome } from '../test/temporary-home.js';
 import { listSegments, segmentPath } from './adapters/journal-files.js';
 import { JournalHome } from './adapters/journal-home.js';
 import { JournalWriter } from './adapters/journal-writer.js';
+import { attemptJson, recordJson } from './core/journal-rows.js';
+import { GroupEncoder, RowType } from './core/journal.codec.js';
 
 // Real: Postgres, the file system, the locks.
 describe('recording', () => {
@@ -41,6 +43,23 @@ describe('recording', () => {
     await work(writer);
     await writer.end();
   }
+
+  it('reads the journal of an older release, whose attempts do not say whose key it was', async () => {
+    const { record, attempts } = closedRequest();
+    const older = JSON.stringify((JSON.parse(attemptJson(attempts[0]!)) as unknown[]).slice(0, 21));
+    const group = new GroupEncoder();
+    group.beginEntry();
+    group.addRow(RowType.closeRecord, record.request_id, recordJson(record));
+    group.addRow(RowType.closeAttempt, attempts[0]!.attempt_id, older);
+    group.endEntry();
+    mkdirSync(journalDirectory(), { recursive: true });
+    writeFileSync(segmentPath(journalDirectory(), 1), group.seal());
+    const service = await home.open(database.dataSource);
+    await service.start();
+    await until(async () => (await statuses())[record.request_id] === 'final', 'it is in the books');
+    expect(await rows('select provider, duration_ms, key_owner from attempts')).toEqual([{ provider: 'openai', duration_ms: 420, key_owner: null }]);
+    await service.stop();
+  });
 
   it('stores a record and its attempts as they were given, whatever their text', async () => {
     const service = await home.open(database.dataSource);

@@ -26,6 +26,7 @@ export function attemptRow(overrides: Partial<AttemptRow> & { request_id: string
     price_version: '2026-11-01',
     started_at: '2026-11-22T10:00:00.000Z',
     duration_ms: 420,
+    key_owner: 'platform',
     ...overrides,
   };
 }

@@ -42,7 +42,7 @@ function abortedRequest(customerId: string): { record: UsageRecordRow; attempt: 
     started_at: new Date().toISOString(),
     duration_ms: 10,
   } as const;
-  const attempt: AttemptRow = { ...shared, attempt_id: newId(), attempt_no: 1, model: MODEL, provider_response_id: null };
+  const attempt: AttemptRow = { ...shared, attempt_id: newId(), attempt_no: 1, model: MODEL, provider_response_id: null, key_owner: 'platform' };
   const record: UsageRecordRow = {
     ...shared,
     key_id: newId(),

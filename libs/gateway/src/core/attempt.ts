@@ -291,7 +291,7 @@ export class Attempt implements UpstreamEvents {
 
   private base() {
     const id = this.headers['x-request-id'] ?? this.headers['request-id'];
-    return { attemptId: this.id, target: this.candidate.target, startedAt: this.startedAt, endedAt: this.deps.now(), providerRequestId: typeof id === 'string' ? id.slice(0, 128) : null };
+    return { attemptId: this.id, target: this.candidate.target, startedAt: this.startedAt, endedAt: this.deps.now(), providerRequestId: typeof id === 'string' ? id.slice(0, 128) : null, keyOwner: this.candidate.credential.owner };
   }
 }
 

@@ -26,7 +26,7 @@ describe('a request that is answered', () => {
     expect(world.recorder.closed).toHaveLength(1);
     expect(world.recorder.closed[0]).toMatchObject({
       record: { status: 'final', cost_pd: 231_600_000, prompt_tokens: 1_000, cached_tokens: 512, completion_tokens: 200, pricing: 'priced', attempts: 1, unknown_attempts: 0, cohort: 'gateway' },
-      attempts: [{ status: 'final', cost_pd: 231_600_000, provider_response_id: 'req_9', attempt_no: 1 }],
+      attempts: [{ status: 'final', cost_pd: 231_600_000, provider_response_id: 'req_9', attempt_no: 1, key_owner: 'platform' }],
     });
   });
 
@@ -191,6 +191,8 @@ describe('a provider that fails', () => {
     const reply = world.ask(ask);
     await world.settled();
     expect(reply.status).toBe(401);
+    // Before the call as after it: whose key it was does not hang on how it ends.
+    for (const { attempts } of [world.recorder.opened[0]!, world.recorder.closed[0]!]) expect(attempts).toMatchObject([{ key_owner: 'customer' }]);
   });
 
   it.each([

@@ -101,6 +101,8 @@ export interface AttemptOutcome {
   /** null: the provider told none (see `status` for whether it may bill all the same). */
   readonly usage: TokenUsage | null;
   readonly usageSource: AttemptRow['usage_source'];
+  /** Of the key that it was made with. */
+  readonly keyOwner: ProviderCredential['owner'];
 }
 
 /** All attempts are over; what the client got is known. */

@@ -56,5 +56,6 @@ export const attemptRow = (part: Partial<AttemptRow> = {}): AttemptRow => ({
   price_version: '2026-11-01',
   started_at: '2026-11-23T00:00:00.002Z',
   duration_ms: 1_190,
+  key_owner: 'platform',
   ...part,
 });

@@ -8,15 +8,15 @@ import { type AttemptRow, type OpenEntry, type UsageRecordRow } from './usage.ty
  * ever read, so that what follows from the contract of `OpenEntry` (the outcome of an attempt of which nothing is known)
  * is not written but put in again when a dead process' journal is replayed.
  *
- * The order of values is part of the journal's format.
+ * The order of values is part of the journal's format: rows of an older release end sooner.
  */
 export const firstOpenJson = (r: UsageRecordRow, a: AttemptRow): string =>
   `["${a.attempt_id}",${label(r.customer_id)},"${r.key_id}",${text(r.session)},${textList(r.tags)},${label(r.surface)},${label(r.path)},${label(r.cohort)},${label(r.cohort_reason)},` +
-  `${label(r.provider)},${label(r.requested_model)},${label(r.served_model)},${r.stream},${label(r.error_code)},"${r.started_at}","${a.started_at}"]`;
+  `${label(r.provider)},${label(r.requested_model)},${label(r.served_model)},${r.stream},${label(r.error_code)},"${r.started_at}","${a.started_at}",${label(a.key_owner)}]`;
 
 type FirstOpen = [
   Uuid, string, Uuid, string | null, string[], UsageRecordRow['surface'], UsageRecordRow['path'], string, string | null,
-  string, string | null, string | null, boolean, string | null, string, string,
+  string, string | null, string | null, boolean, string | null, string, string, AttemptRow['key_owner']?,
 ];
 
 /** The rows of an open, as the journal has them where they are written in full. */
@@ -32,7 +32,7 @@ export function firstOpenRows(requestId: Uuid, json: string): OpenRows {
 
 /** The entry that `firstOpenJson` was made of. */
 export function readFirstOpen(requestId: Uuid, json: string): OpenEntry {
-  const [attemptId, customerId, keyId, session, tags, surface, path, cohort, reason, provider, requestedModel, servedModel, stream, errorCode, requestedAt, startedAt] = JSON.parse(json) as FirstOpen;
+  const [attemptId, customerId, keyId, session, tags, surface, path, cohort, reason, provider, requestedModel, servedModel, stream, errorCode, requestedAt, startedAt, keyOwner = null] = JSON.parse(json) as FirstOpen;
   const unknown = {
     customer_id: customerId,
     provider,
@@ -69,6 +69,6 @@ export function readFirstOpen(requestId: Uuid, json: string): OpenEntry {
       first_byte_ms: null,
       duration_ms: null,
     },
-    attempts: [{ ...unknown, attempt_id: attemptId, request_id: requestId, attempt_no: 1, model: servedModel, provider_response_id: null, started_at: startedAt, duration_ms: 0 }],
+    attempts: [{ ...unknown, attempt_id: attemptId, request_id: requestId, attempt_no: 1, model: servedModel, provider_response_id: null, started_at: startedAt, duration_ms: 0, key_owner: keyOwner }],
   };
 }

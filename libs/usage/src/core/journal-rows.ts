@@ -6,8 +6,9 @@ import { type AttemptRow, type TokenUsage, type UsageRecordRow } from './usage.t
  * How rows travel through the journal into Postgres: as JSON arrays of their values in a fixed order. Against objects
  * with names that halves the bytes and the time on the request's path, and costs Postgres nothing.
  *
- * The order is part of the journal's format: a column that is added or moved needs new row types beside these, because
- * journals of an older release may still have to be replayed.
+ * The order is part of the journal's format, because journals of an older release may still have to be replayed: a column
+ * may be added at the end, where older rows have nothing, which Postgres reads as null; anything else needs new row types
+ * beside these.
  */
 export interface JournalColumn<Row> {
   readonly name: keyof Row & string;
@@ -71,6 +72,7 @@ export const ATTEMPT_COLUMNS = columns<AttemptRow>([
   ['price_version', 'text'],
   ['started_at', 'timestamptz'],
   ['duration_ms', 'integer'],
+  ['key_owner', 'text'],
 ]);
 
 /**
@@ -87,7 +89,7 @@ export const recordJson = (r: UsageRecordRow): string =>
 export const attemptJson = (a: AttemptRow): string =>
   `["${a.attempt_id}","${a.request_id}",${whole(a.attempt_no)},${label(a.customer_id)},${label(a.provider)},${label(a.model)},${label(a.status)},${whole(a.http_status)},${label(a.error_code)},` +
   `${text(a.provider_response_id)},${whole(a.prompt_tokens)},${whole(a.cached_tokens)},${whole(a.cache_write_tokens)},${whole(a.completion_tokens)},${whole(a.reasoning_tokens)},` +
-  `${label(a.usage_source)},${whole(a.cost_pd)},${label(a.pricing)},${label(a.price_version)},"${a.started_at}",${whole(a.duration_ms)}]`;
+  `${label(a.usage_source)},${whole(a.cost_pd)},${label(a.pricing)},${label(a.price_version)},"${a.started_at}",${whole(a.duration_ms)},${label(a.key_owner)}]`;
 
 /** A row of `receipts`. */
 export interface ReceiptRow {

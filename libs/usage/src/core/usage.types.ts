@@ -56,6 +56,8 @@ export interface AttemptRow extends Metered {
   /** ISO 8601 UTC, as all times in rows. */
   readonly started_at: string;
   readonly duration_ms: number | null;
+  /** Whose key the provider bills. null: recorded before this was. */
+  readonly key_owner: 'customer' | 'platform' | null;
 }
 
 /** A row of `usage_records`: one authenticated request. Tokens and cost are the sums over its attempts. */

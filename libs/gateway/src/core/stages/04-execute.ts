@@ -136,6 +136,7 @@ export class Execution implements AttemptOwner {
       providerRequestId: null,
       usage: null,
       usageSource: 'unknown',
+      keyOwner: turn.candidate.credential.owner,
     };
     const entry = attributeOpen(request, outcomes, opening, deps.prices);
     outcomes.push(opening);

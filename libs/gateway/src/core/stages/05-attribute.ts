@@ -177,6 +177,7 @@ function attemptRow(request: Decided, attempt: AttemptOutcome, attemptNo: number
     price_version: price === null ? null : price.priceVersion,
     started_at: isoTime(attempt.startedAt),
     duration_ms: elapsed(attempt.endedAt - attempt.startedAt),
+    key_owner: attempt.keyOwner,
   };
 }
 
