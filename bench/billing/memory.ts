@@ -2,21 +2,22 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const EVERY_MS = 100;
 
-/** Highest values since the start, in MiB. */
+/** Highest values, in MiB. */
 export interface Peak {
-  /** Resident, of this process: where the code under test runs. */
+  /** Resident, of the process that runs the step. */
   readonly nodeMib: number;
   /** Anonymous memory of all of Postgres' processes, without its shared buffers. Null where there is no /proc. */
   readonly postgresMib: number | null;
 }
 
-/** Watches memory until `stop`. @param backend the pid of one of Postgres' own processes; all that share its parent count */
-export function watchMemory(backend: number): { stop(): Peak } {
-  const parent = statusOf(backend)?.parent ?? null;
-  const peak = { node: 0, postgres: null as number | null };
+/** The process that all of Postgres' are children of. @param backend the pid of one of them */
+export const postmasterOf = (backend: number): number | null => statusOf(backend)?.parent ?? null;
+
+/** Watches the memory of a postmaster's children until `stop`. */
+export function watchPostgres(parent: number | null): { stop(): number | null } {
+  let peak = 0;
   const look = (): void => {
-    peak.node = Math.max(peak.node, process.memoryUsage.rss());
-    if (parent !== null) peak.postgres = Math.max(peak.postgres ?? 0, anonymousOf(parent));
+    if (parent !== null) peak = Math.max(peak, anonymousOf(parent));
   };
   look();
   const timer = setInterval(look, EVERY_MS);
@@ -24,7 +25,7 @@ export function watchMemory(backend: number): { stop(): Peak } {
     stop: () => {
       clearInterval(timer);
       look();
-      return { nodeMib: Math.round(peak.node / 2 ** 20), postgresMib: peak.postgres === null ? null : Math.round(peak.postgres / 2 ** 20) };
+      return parent === null ? null : Math.round(peak / 2 ** 20);
     },
   };
 }

@@ -1,6 +1,5 @@
-import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuditLog } from '@apex/auth';
 import { FakeClock } from '@apex/common';
@@ -16,17 +15,21 @@ import { type Step } from './steps.js';
 const CUSTOMER = 'statement-customer';
 const PERIOD = { start: new Date('2025-10-01T00:00:00Z'), ms: 30 * 86_400_000 };
 const CLOSES = new FakeClock(Date.parse('2025-11-04T00:00:00Z'));
-/** Small: the sealer sorts what waits. */
+const RECEIPTS = 'receipts.jsonl';
+const STATEMENT = 'statement.json';
 const CHUNK = 10_000;
 const TERMS = { tier: 'early', platformFeePd: 0n, vbpRatePpm: 200_000, vbpBilled: true, limits: { requestsPerMinute: null, tokensPerMinute: null, concurrency: null, monthlyBudgetMicroUsd: null }, platformBudgetMicroUsd: null, workbench: false, agentRunsPer5h: null, billingAnchorDay: 1 } as const;
 
-/** Every second request a hit of the exact cache, one conversation in twenty held out; 2,000 conversations, however many requests. */
+/** Of a conversation; they come one by one, all over the period. */
+const REQUESTS = 10;
+
+/** Every second request of the treated a hit of the exact cache, one conversation in twenty held out. $3: conversations, $4: one more than there are requests */
 const INSERT_RECEIPTS = `
   with made as (
-    select i, (substr(h, 1, 8) || '-' || substr(h, 9) || '-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid as id, i % 2000 as cluster, case when i % 2000 % 20 = 0 then 'control' else 'treated' end as arm, (i % 4001) * 7 + 1000 as tokens
-    from (select i, lpad(to_hex((${PERIOD.start.getTime()} + i * ${PERIOD.ms}::bigint / $3::bigint)::bigint), 12, '0') as h from generate_series($1::bigint, $2::bigint) i) g
+    select i, (substr(h, 1, 8) || '-' || substr(h, 9) || '-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid as id, i % $3::bigint as cluster, case when i % $3::bigint % 20 = 0 then 'control' else 'treated' end as arm, (i % 4001) * 7 + 1000 as tokens
+    from (select i, lpad(to_hex((${PERIOD.start.getTime()} + i * ${PERIOD.ms}::bigint / $4::bigint)::bigint), 12, '0') as h from generate_series($1::bigint, $2::bigint) i) g
   ), usage as (
-    select *, arm = 'treated' and i / 2000 % 2 = 0 as hit, json_build_object('promptTokens', tokens, 'cachedTokens', 0, 'cacheWriteTokens', 0, 'completionTokens', 0, 'reasoningTokens', 0) as u,
+    select *, arm = 'treated' and i / $3::bigint % 2 = 0 as hit, json_build_object('promptTokens', tokens, 'cachedTokens', 0, 'cacheWriteTokens', 0, 'completionTokens', 0, 'reasoningTokens', 0) as u,
       json_build_object('input', 3000000, 'cacheRead', 300000, 'cacheWrite', null, 'output', 15000000, 'reasoning', 15000000, 'request', 0, 'denominator', 1, 'priceVersion', '2025-10-01') as r from made
   ), added as (
     insert into receipts (request_id, customer_id, inputs, baseline_pd, actual_pd, saving_pd, shares, overhead_pd, status)
@@ -53,58 +56,65 @@ async function readStatement(dataSource: DataSource) {
 
 const seal: Step = {
   name: 'seal',
-  what: 'as many receipts of one customer and month, in 2,000 conversations, written and sealed in its chain',
-  async run(dataSource, records) {
+  what: `as many receipts of one customer and month, ${REQUESTS} in a conversation, written and sealed in its chain`,
+  async run({ dataSource, records }) {
     await dataSource.query(`insert into customers (id, name, tier, created_at) values ($1, $1, 'early', $2)`, [CUSTOMER, PERIOD.start]);
-    const receipts = new SealedReceipts(dataSource);
     for (let first = 1; first <= records; first += CHUNK) {
-      await dataSource.query(INSERT_RECEIPTS, [first, Math.min(records, first + CHUNK - 1), records + 1]);
-      await receipts.sealNow(CUSTOMER);
+      await dataSource.query(INSERT_RECEIPTS, [first, Math.min(records, first + CHUNK - 1), Math.ceil(records / REQUESTS), records + 1]);
     }
-    await dataSource.query('vacuum analyze receipts, receipt_chain');
-    return [];
+    const started = performance.now();
+    await new SealedReceipts(dataSource).sealNow(CUSTOMER);
+    const seconds = (performance.now() - started) / 1_000;
+    await dataSource.query('vacuum analyze receipts, receipt_chain, unsealed');
+    return { problems: [], figures: [`of it sealing ${seconds.toFixed(1)} s`] };
   },
 };
 
 const preview: Step = {
   name: 'preview',
   what: 'their statement, without closing it',
-  async run(dataSource, records) {
+  async run({ dataSource, records }) {
     const document = await statementsOf(dataSource).preview(CUSTOMER, PERIOD.start);
-    return document.savings.receipts === records ? [] : [`the preview has ${document.savings.receipts} receipts`];
+    return { problems: document.savings.receipts === records ? [] : [`the preview has ${document.savings.receipts} receipts`] };
   },
 };
 
 const close: Step = {
   name: 'close',
   what: 'their statement: receipts, experiment, tree; charges and the ledger’s entry',
-  async run(dataSource) {
+  async run({ dataSource }) {
     await statementsOf(dataSource).close(CUSTOMER, PERIOD.start, 'bench');
     const { document } = await readStatement(dataSource);
     const [sum] = await dataSource.query<Array<{ saving: string }>>('select sum(saving_pd)::text as saving from receipts where customer_id = $1', [CUSTOMER]);
-    return document.savings.savingPicodollars === sum?.saving ? [] : [`the statement says ${document.savings.savingPicodollars}, the receipts add up to ${String(sum?.saving)}`];
+    return { problems: document.savings.savingPicodollars === sum?.saving ? [] : [`the statement says ${document.savings.savingPicodollars}, the receipts add up to ${String(sum?.saving)}`] };
+  },
+};
+
+const write: Step = {
+  name: 'export',
+  what: 'statement and receipts written to files',
+  async run({ dataSource, dir, records }) {
+    const { statements, document, hash } = await readStatement(dataSource);
+    const out = createWriteStream(join(dir, RECEIPTS));
+    let lines = 0;
+    for await (const sealed of statements.receiptsOf(document)) {
+      lines++;
+      if (!out.write(`${receiptLine(sealed)}\n`)) await once(out, 'drain');
+    }
+    out.end();
+    await once(out, 'finish');
+    writeFileSync(join(dir, STATEMENT), canonicalJson({ document, hash }));
+    return { problems: lines === records ? [] : [`${lines} receipts were written`], figures: [`${Math.round(out.bytesWritten / 2 ** 20)} MiB of receipts`] };
   },
 };
 
 const check: Step = {
   name: 'verify',
-  what: 'statement and receipts written to files, and computed again from them by `apex verify-statement`',
-  async run(dataSource) {
-    const dir = mkdtempSync(join(tmpdir(), 'apex-bench-statement-'));
-    try {
-      const { statements, document, hash } = await readStatement(dataSource);
-      const file = join(dir, 'receipts.jsonl');
-      const out = createWriteStream(file);
-      for await (const sealed of statements.receiptsOf(document)) if (!out.write(`${receiptLine(sealed)}\n`)) await once(out, 'drain');
-      out.end();
-      await once(out, 'finish');
-      const statement = Buffer.from(canonicalJson({ document, hash }));
-      writeFileSync(join(dir, 'statement.json'), statement);
-      return [...(await verify(statement, linesOf(file))).findings];
-    } finally {
-      rmSync(dir, { recursive: true, force: true });
-    }
+  what: 'all of it computed again from the files, by what `apex verify-statement` is',
+  async run({ dir, records }) {
+    const { findings, receipts } = await verify(readFileSync(join(dir, STATEMENT)), linesOf(join(dir, RECEIPTS)));
+    return { problems: receipts === records ? findings : [...findings, `${receipts} receipts were read`] };
   },
 };
 
-export const STATEMENT_STEPS: readonly Step[] = [seal, preview, close, check];
+export const STATEMENT_STEPS: readonly Step[] = [seal, preview, close, write, check];

@@ -3,12 +3,27 @@ import { RollupChecks } from '../../libs/billing/src/rollups/rollup-checks.servi
 import { Rollups } from '../../libs/billing/src/rollups/rollups.service.js';
 import { PERIOD } from './usage.js';
 
-/** Something that billing does with all records. They are run in this order on one database, each timed and watched. */
+export interface StepContext {
+  readonly dataSource: DataSource;
+  /** For files. */
+  readonly dir: string;
+  readonly records: number;
+}
+
+export interface StepOutcome {
+  /** What is wrong with the result; nothing, when it is right. */
+  readonly problems: readonly string[];
+  /** What else is worth telling. */
+  readonly figures?: readonly string[];
+}
+
+/** Something that billing does with all records. They are run in this order on one database, each in a process of its own, timed and watched. */
 export interface Step {
   readonly name: string;
   readonly what: string;
-  /** @returns what is wrong with the result; nothing, when it is right */
-  run(dataSource: DataSource, records: number): Promise<string[]>;
+  /** Its memory grows with its records, and how much for each is among its figures and its problems. */
+  readonly grows?: true;
+  run(context: StepContext): Promise<StepOutcome>;
 }
 
 const SUMMED = ['prompt_tokens', 'cached_tokens', 'cache_write_tokens', 'completion_tokens', 'reasoning_tokens', 'cost_pd'] as const;
@@ -35,29 +50,29 @@ async function sumsDiffer(dataSource: DataSource): Promise<string[]> {
 const rollup: Step = {
   name: 'rollup',
   what: 'hours and days of all customers, from the records',
-  async run(dataSource) {
+  async run({ dataSource }) {
     await new Rollups(dataSource).refresh();
-    return sumsDiffer(dataSource);
+    return { problems: await sumsDiffer(dataSource) };
   },
 };
 
 const again: Step = {
   name: 'recompute',
   what: 'the same once more, over what is there',
-  async run(dataSource) {
+  async run({ dataSource }) {
     const rollups = new Rollups(dataSource);
     await rollups.markPeriod(PERIOD.from, PERIOD.to);
     await rollups.refresh();
-    return sumsDiffer(dataSource);
+    return { problems: await sumsDiffer(dataSource) };
   },
 };
 
 const check: Step = {
   name: 'check',
   what: 'every hour and day compared with its records',
-  async run(dataSource) {
+  async run({ dataSource }) {
     const differing = await new RollupChecks(dataSource).check(PERIOD.from, PERIOD.to);
-    return differing === 0 ? [] : [`${differing} buckets differ from their records`];
+    return { problems: differing === 0 ? [] : [`${differing} buckets differ from their records`] };
   },
 };
 

@@ -12,19 +12,24 @@ export const hourOf = (id: string): string => `to_timestamp(((('x' || substr(${i
 /**
  * The cells of all hours of `[$from, $to)`, given as ids, from the records themselves and what settled them later.
  * Columns: hour, customer_id, the dimensions, the measures.
+ *
+ * What was settled is a row beside its record's, looked up by its id: Postgres cannot tell how many ids lie between two, and
+ * would join the two tables with each other, everything with everything.
  */
 export const hourCells = (from: string, to: string, condition = 'true'): string => `
-  select ${hourOf('r.request_id')} as hour, r.customer_id, ${list(DIMENSIONS, (column) => `r.${column}`)},
-    count(*) as requests, ${list(TOKENS_AND_COST, (column) => `sum(r.${column} + coalesce(a.${column}, 0)) as ${column}`)},
-    count(*) filter (where r.pricing = 'unpriced' or a.unpriced) as unpriced,
-    sum(r.unknown_attempts - coalesce(a.settled, 0)) as unknown_attempts
-  from usage_records r
-  left join (
-    select request_id, ${list(TOKENS_AND_COST, (column) => `sum(${column}) as ${column}`)}, count(*) as settled, bool_or(pricing = 'unpriced') as unpriced
-    from usage_adjustments where request_id >= ${from} and request_id < ${to} group by request_id
-  ) a on a.request_id = r.request_id
-  where r.request_id >= ${from} and r.request_id < ${to} and ${condition}
-  group by 1, r.customer_id, ${list(DIMENSIONS, (column) => `r.${column}`)}`;
+  select ${hourOf('request_id')} as hour, customer_id, ${list(DIMENSIONS)},
+    count(*) filter (where recorded) as requests, ${list(TOKENS_AND_COST, (column) => `sum(${column}) as ${column}`)}, count(*) filter (where unpriced) as unpriced, sum(unknown_attempts) as unknown_attempts
+  from (
+    select r.request_id, r.customer_id, ${list(DIMENSIONS, (column) => `r.${column}`)}, true as recorded, ${list(TOKENS_AND_COST, (column) => `r.${column}`)}, r.pricing = 'unpriced' as unpriced, r.unknown_attempts
+    from usage_records r where r.request_id >= ${from} and r.request_id < ${to} and ${condition}
+    union all
+    select r.request_id, r.customer_id, ${list(DIMENSIONS, (column) => `r.${column}`)}, false, ${list(TOKENS_AND_COST, (column) => `a.${column}`)}, a.unpriced and r.pricing <> 'unpriced', -a.settled
+    from (
+      select request_id, ${list(TOKENS_AND_COST, (column) => `sum(${column}) as ${column}`)}, count(*) as settled, bool_or(pricing = 'unpriced') as unpriced
+      from usage_adjustments where request_id >= ${from} and request_id < ${to} group by request_id
+    ) a cross join lateral (select * from usage_records r where r.request_id = a.request_id and ${condition} offset 0) r
+  ) rows
+  group by 1, customer_id, ${list(DIMENSIONS)}`;
 
 /** Below it every transaction has ended, as the same statement sees it. */
 export const HORIZON = 'pg_snapshot_xmin(pg_current_snapshot())::text::bigint';
