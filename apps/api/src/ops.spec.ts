@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { registerRollupMetrics } from '@apex/billing';
+import { registerRollupMetrics, registerStripeMetrics } from '@apex/billing';
 import { SystemClock } from '@apex/common';
 import { GatewayMetrics, registerFeedMetrics, Tracing, telemetryConfig } from '@apex/telemetry';
 import { type AttemptRow, type UsageRecordRow } from '@apex/usage';
@@ -32,6 +32,11 @@ async function exposed(): Promise<Map<string, Set<string>>> {
   });
   const rollups = { markedAt: new Date().toISOString(), checkedAt: new Date().toISOString(), waiting: 0, differing: 0, differences: [] };
   registerRollupMetrics(metrics, { status: () => Promise.resolve(rollups) }, new SystemClock());
+  registerStripeMetrics(
+    metrics,
+    { sendings: new Map([['sent', 1]]), webhooks: new Map([['stored', 1]]), events: new Map([['applied', 1]]) },
+    { charges: () => Promise.resolve({ due: 1, uncertain: 0, held: 0, oldestSeconds: 1 }), refused: () => Promise.resolve(new Map([['missing', 1]])), events: () => Promise.resolve({ waiting: 1, oldestSeconds: 1 }), comparison: () => Promise.resolve({ differences: 0, ageSeconds: 1 }) },
+  );
   registerFeedMetrics(metrics, { sent: 0, failures: 0, waitingSeconds: () => Promise.resolve(0) });
   const attempt = { provider: 'openai', model: 'gpt-4o', status: 'final', http_status: 200, error_code: null, duration_ms: 5 } as AttemptRow;
   const record = { ...attempt, surface: 'messages', path: 'gateway', stream: true, requested_model: 'gpt-4o', served_model: 'gpt-4o', pricing: 'priced', attempts: 1, prompt_tokens: 1, completion_tokens: 1, cost_pd: 1, first_byte_ms: 1 } as unknown as UsageRecordRow;

@@ -14,6 +14,7 @@ export { type StatementSummary, type StoredStatement } from './statements/statem
 export { StripeModule } from './stripe/stripe.module.js';
 export { StripeBilling } from './stripe/stripe-billing.js';
 export { StripeWorker } from './stripe/stripe-worker.service.js';
+export { registerStripeMetrics } from './stripe/stripe-metrics.js';
 export { stripeConfig, type StripeConfig, stripeEnvSchema } from './stripe/stripe.config.js';
 export { type BillingState, billingStateSchema, type ChargeView, type InvoiceView, invoiceViewSchema } from './stripe/billing-state.views.js';
 export { type AuditRun } from './stripe/books-audit.js';

@@ -1,11 +1,10 @@
-import { AuditLog, authEntities, CustomersService } from '@apex/auth';
+import { AuditLog, authEntities, CustomersService, TermsService } from '@apex/auth';
 import { FakeClock, newId } from '@apex/common';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/postgres.js';
 import { seeded, shuffledWithDuplicates, signed, type StripeEvent, StripeFake } from '../../../test/support/stripe/stripe-fake.js';
 import { Ledger } from '../src/ledger/ledger.service.js';
 import { LedgerBooks } from '../src/stripe/ledger-books.js';
 import { StripeBilling } from '../src/stripe/stripe-billing.js';
-import { TierTable } from '../src/stripe/tier-table.js';
 
 export const SECRET = 'whsec_of_the_tests_0001';
 export const BY = { actor: 'operator:test', reason: 'a test' };
@@ -13,7 +12,7 @@ export const START = Date.UTC(2026, 0, 1);
 
 /** Our side of Stripe on a real Postgres, the fake on the other side, and one clock for both. */
 export class StripeStage {
-  readonly clock = new FakeClock(START);
+  readonly clock: FakeClock;
   billed = true;
   private delivered = 0;
 
@@ -21,14 +20,15 @@ export class StripeStage {
     readonly database: TestDatabase,
     readonly fake: StripeFake,
   ) {
+    this.clock = new FakeClock(fake.now * 1_000);
     this.billing = this.open();
   }
 
   billing: StripeBilling;
 
-  static async open(): Promise<StripeStage> {
+  static async open(start = START): Promise<StripeStage> {
     const database = await createTestDatabase({ entities: authEntities });
-    return new StripeStage(database, await StripeFake.start({ now: START / 1_000 }));
+    return new StripeStage(database, await StripeFake.start({ now: start / 1_000 }));
   }
 
   /** As a new process would open it. */
@@ -38,7 +38,7 @@ export class StripeStage {
     return new StripeBilling(
       { account: { key, livemode: key.includes('_live_'), base: new URL(this.fake.url) }, webhookSecrets: [SECRET], lookEveryMs: 0 },
       // Nothing of what is used announces anything.
-      { dataSource, customers: new CustomersService(dataSource, audit, undefined as never), audit, books: new LedgerBooks(new Ledger(dataSource), dataSource), fees: new TierTable(dataSource), billed: () => this.billed, clock: this.clock },
+      { dataSource, customers: new CustomersService(dataSource, audit, undefined as never), terms: new TermsService(dataSource, audit, undefined as never), audit, books: new LedgerBooks(new Ledger(dataSource), dataSource), billed: () => this.billed, clock: this.clock },
     );
   }
 

@@ -17,6 +17,7 @@ export class Billing {
   nextEvent(): number | null {
     const times: number[] = [];
     for (const s of this.store.subscriptions.values()) if (['trialing', 'active', 'past_due'].includes(s.status)) times.push(s.end);
+    for (const s of this.store.subscriptions.values()) if (s.status === 'trialing' && s.warnsAt !== null) times.push(s.warnsAt);
     for (const i of this.store.invoices.values()) {
       if (i.status === 'draft' && i.finalizesAt !== null) times.push(i.finalizesAt);
       if (i.status === 'open' && i.next_payment_attempt !== null) times.push(i.next_payment_attempt);
@@ -33,6 +34,11 @@ export class Billing {
       session.status = 'expired';
       this.store.emit('checkout.session.expired', this.render.session(session));
     }
+    for (const subscription of this.store.subscriptions.values()) {
+      if (subscription.status !== 'trialing' || subscription.warnsAt === null || subscription.warnsAt > now) continue;
+      subscription.warnsAt = null;
+      this.store.emit('customer.subscription.trial_will_end', this.render.subscription(subscription));
+    }
     for (const invoice of [...this.store.invoices.values()]) {
       if (invoice.status === 'draft' && invoice.finalizesAt !== null && invoice.finalizesAt <= now) this.finalize(invoice);
       if (invoice.status === 'open' && invoice.next_payment_attempt !== null && invoice.next_payment_attempt <= now) this.attempt(invoice);
@@ -43,7 +49,7 @@ export class Billing {
   subscribe(customer: string, price: Price, metadata: Metadata, trialDays: number): Subscription {
     const { store } = this;
     const trialEnd = trialDays > 0 ? store.now + trialDays * DAY : null;
-    const subscription: Subscription = { id: store.id('sub'), item: store.id('si'), customer, price: price.id, status: trialEnd === null ? 'incomplete' : 'trialing', start: store.now, end: trialEnd ?? after(store.now, price), cancel_at_period_end: false, canceled_at: null, ended_at: null, trial_start: trialEnd === null ? null : store.now, trial_end: trialEnd, metadata, latest_invoice: null, created: store.now, anchor: trialEnd ?? store.now };
+    const subscription: Subscription = { id: store.id('sub'), item: store.id('si'), customer, price: price.id, status: trialEnd === null ? 'incomplete' : 'trialing', start: store.now, end: trialEnd ?? after(store.now, price), cancel_at_period_end: false, canceled_at: null, ended_at: null, trial_start: trialEnd === null ? null : store.now, trial_end: trialEnd, metadata, latest_invoice: null, created: store.now, anchor: trialEnd ?? store.now, warnsAt: trialEnd === null ? null : Math.max(store.now, trialEnd - 3 * DAY) };
     store.subscriptions.set(subscription.id, subscription);
     store.emit('customer.subscription.created', this.render.subscription(subscription));
     const invoice = this.draft({ customer, subscription, reason: 'subscription_create', lines: [this.periodLine(subscription, trialEnd === null ? price.unit_amount : 0)], items: this.pending(customer) });
@@ -101,8 +107,8 @@ export class Billing {
   draft(wanted: { customer: string; subscription: Subscription | null; reason: string; lines: Line[]; items: Item[]; metadata?: Metadata; description?: string | null; autoAdvance?: boolean }): Invoice {
     const { store } = this;
     const invoice: Invoice = {
-      id: store.id('in'), customer: wanted.customer, subscription: wanted.subscription?.id ?? null, billing_reason: wanted.reason, status: 'draft', number: null, currency: 'usd', lines: [...wanted.lines], auto_advance: wanted.autoAdvance ?? true, finalizesAt: (wanted.autoAdvance ?? true) ? store.now + HOUR : null, attempt_count: 0, next_payment_attempt: null,
-      amount_paid: 0, starting_balance: 0, ending_balance: null, applied: 0, pre_payment_credit: 0, post_payment_credit: 0, metadata: wanted.metadata ?? {}, description: wanted.description ?? null, created: store.now, finalized_at: null, paid_at: null, voided_at: null, uncollectible_at: null, charge: null, period_start: wanted.subscription?.start ?? store.now, period_end: store.now,
+      id: store.id('in'), customer: wanted.customer, subscription: wanted.subscription?.id ?? null, billing_reason: wanted.reason, status: 'draft', number: null, currency: wanted.subscription === null ? (store.customers.get(wanted.customer)!.currency ?? 'usd') : store.prices.get(wanted.subscription.price)!.currency, lines: [...wanted.lines], auto_advance: wanted.autoAdvance ?? true, finalizesAt: (wanted.autoAdvance ?? true) ? store.now + HOUR : null, attempt_count: 0, next_payment_attempt: null,
+      amount_paid: 0, starting_balance: 0, ending_balance: null, applied: 0, pre_payment_credit: 0, post_payment_credit: 0, metadata: wanted.metadata ?? {}, description: wanted.description ?? null, created: store.now, finalized_at: null, paid_at: null, voided_at: null, uncollectible_at: null, charge: null, period_start: wanted.subscription?.start ?? store.now, period_end: store.now, problem: null,
     };
     for (const item of wanted.items) {
       item.invoice = invoice.id;
@@ -118,6 +124,12 @@ export class Billing {
     const { store } = this;
     const customer = store.customers.get(invoice.customer)!;
     const total = invoice.lines.reduce((sum, line) => sum + line.amount, 0);
+    invoice.problem = customer.unbillable;
+    if (invoice.problem !== null) {
+      invoice.finalizesAt = null;
+      store.emit('invoice.finalization_failed', this.render.invoice(invoice));
+      return;
+    }
     invoice.status = 'open';
     invoice.finalizesAt = null;
     invoice.finalized_at = store.now;
@@ -170,6 +182,8 @@ export class Billing {
     invoice.status = 'void';
     invoice.voided_at = this.store.now;
     invoice.next_payment_attempt = null;
+    // What was set off against the customer's balance goes back to it.
+    this.store.customers.get(invoice.customer)!.balance -= invoice.applied;
     this.store.emit('invoice.voided', this.render.invoice(invoice));
     this.recover(invoice);
   }

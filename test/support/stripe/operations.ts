@@ -50,7 +50,7 @@ export function operations(store: Store, billing: Billing, render: Renderer): Re
   return new Map<string, Operation>([
     ['POST /v1/customers', (form) => {
       const p = check(PARAMS.customerCreate, form);
-      const customer: Customer = { id: store.id('cus'), name: p.name ?? null, email: p.email ?? null, description: p.description ?? null, metadata: p.metadata ?? {}, balance: 0, currency: null, deleted: false, created: store.now, card: p.payment_method === undefined ? 'none' : 'pays' };
+      const customer: Customer = { id: store.id('cus'), name: p.name ?? null, email: p.email ?? null, description: p.description ?? null, metadata: p.metadata ?? {}, balance: 0, currency: null, deleted: false, created: store.now, card: p.payment_method === undefined ? 'none' : 'pays', unbillable: null };
       store.customers.set(customer.id, customer);
       store.emit('customer.created', render.customer(customer));
       return render.customer(customer);
@@ -176,6 +176,11 @@ export function operations(store: Store, billing: Billing, render: Renderer): Re
       const p = check(PARAMS.invoiceList, form);
       return pageOf(filtered(store.invoices, (one) => (p.customer === undefined || one.customer === p.customer) && (p.subscription === undefined || one.subscription === p.subscription) && (p.status === undefined || one.status === p.status) && within(one.created, p.created)), p, '/v1/invoices', (one) => render.invoice(one));
     }],
+    ['GET /v1/invoices/:id/lines', (form, id) => {
+      const p = check(PARAMS.lineList, form);
+      // In the invoice's own order, unlike everything else.
+      return pageOf(render.lines(draftOf(id)).reverse(), p, `/v1/invoices/${id}/lines`, (one) => one);
+    }],
     ['GET /v1/invoices/:id', (form, id) => (check(PARAMS.retrieve, form), render.invoice(draftOf(id)))],
     ['POST /v1/invoices/:id/finalize', (form, id) => {
       const p = check(PARAMS.invoiceFinalize, form);
@@ -242,6 +247,16 @@ export function operations(store: Store, billing: Billing, render: Renderer): Re
       return pageOf(filtered(store.creditNotes, (one) => (p.invoice === undefined || one.invoice === p.invoice) && (p.customer === undefined || one.customer === p.customer)), p, '/v1/credit_notes', (one) => render.creditNote(one));
     }],
     ['GET /v1/credit_notes/:id', (form, id) => (check(PARAMS.retrieve, form), render.creditNote(get(store.creditNotes, 'credit_note', id)))],
+    ['POST /v1/credit_notes/:id/void', (form, id) => {
+      check(PARAMS.nothing, form);
+      const note = get(store.creditNotes, 'credit_note', id);
+      const invoice = store.invoices.get(note.invoice)!;
+      if (note.status === 'void' || note.post > 0 || invoice.status !== 'open') throw refused('This credit note cannot be voided.');
+      note.status = 'void';
+      invoice.pre_payment_credit -= note.pre;
+      store.emit('credit_note.voided', render.creditNote(note));
+      return render.creditNote(note);
+    }],
     ['POST /v1/refunds', (form) => {
       const p = check(PARAMS.refundCreate, form);
       const charge = p.charge ?? [...store.charges.values()].find((one) => one.payment_intent === p.payment_intent)?.id ?? '';

@@ -53,6 +53,7 @@ export const PARAMS = {
   subscriptionList: z.strictObject({ ...page, customer: text.optional(), status: z.enum(['active', 'all', 'canceled', 'ended', 'incomplete', 'incomplete_expired', 'past_due', 'paused', 'trialing', 'unpaid']).optional() }),
   invoiceCreate: z.strictObject({ customer: text, auto_advance: bool.optional(), collection_method: z.literal('charge_automatically').optional(), description: text.optional(), metadata: metadata.optional(), pending_invoice_items_behavior: z.enum(['include', 'exclude']).optional(), currency: currency.optional() }),
   invoiceList: z.strictObject({ ...page, customer: text.optional(), subscription: text.optional(), status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']).optional(), created: range.optional() }),
+  lineList: z.strictObject({ ...page }),
   invoicePay: z.strictObject({ off_session: bool.optional() }),
   invoiceFinalize: z.strictObject({ auto_advance: bool.optional() }),
   itemCreate: z.strictObject({ customer: text, amount: int, currency, description: text.optional(), metadata: metadata.optional(), period: z.strictObject({ start: natural, end: natural }).optional(), invoice: text.optional() }),

@@ -2,6 +2,9 @@ import { type Charge, type CreditNote, type Customer, type Dispute, type Invoice
 
 type Json = Record<string, unknown>;
 
+/** An invoice holds this many of its lines; the others are asked for. */
+const LINES_SHOWN = 10;
+
 /** Objects as Stripe's JSON has them. */
 export class Renderer {
   constructor(private readonly store: Store, private readonly baseUrl: () => string) {}
@@ -40,17 +43,21 @@ export class Renderer {
   invoice(i: Invoice): Json {
     const subtotal = i.lines.reduce((sum, line) => sum + line.amount, 0);
     const due = Math.max(0, i.status === 'draft' ? subtotal : subtotal - i.applied) - i.pre_payment_credit;
-    const lines = i.lines.map((line) => ({
+    const lines = this.lines(i);
+    return {
+      id: i.id, object: 'invoice', amount_due: due, amount_overpaid: 0, amount_paid: i.amount_paid, amount_remaining: i.status === 'paid' || i.status === 'void' ? 0 : due - i.amount_paid, amount_shipping: 0, attempt_count: i.attempt_count, attempted: i.attempt_count > 0, auto_advance: i.auto_advance, automatically_finalizes_at: i.finalizesAt, billing_reason: i.billing_reason, collection_method: 'charge_automatically',
+      created: i.created, currency: i.currency, customer: i.customer, description: i.description, discounts: [], due_date: null, ending_balance: i.ending_balance, hosted_invoice_url: i.status === 'draft' ? null : `${this.baseUrl()}/i/${i.id}`, invoice_pdf: i.status === 'draft' ? null : `${this.baseUrl()}/i/${i.id}/pdf`, last_finalization_error: i.problem === null ? null : { type: 'invalid_request_error', code: 'customer_tax_location_invalid', message: i.problem }, lines: list(lines.slice(0, LINES_SHOWN), `/v1/invoices/${i.id}/lines`, lines.length > LINES_SHOWN),
+      livemode: this.store.livemode, metadata: i.metadata, next_payment_attempt: i.next_payment_attempt, number: i.number, parent: i.subscription === null ? null : { type: 'subscription_details', quote_details: null, subscription_details: { metadata: {}, subscription: i.subscription } }, period_end: i.period_end, period_start: i.period_start,
+      post_payment_credit_notes_amount: i.post_payment_credit, pre_payment_credit_notes_amount: i.pre_payment_credit, starting_balance: i.starting_balance, status: i.status, status_transitions: { finalized_at: i.finalized_at, marked_uncollectible_at: i.uncollectible_at, paid_at: i.paid_at, voided_at: i.voided_at }, subtotal, test_clock: null, total: subtotal, total_taxes: [],
+    };
+  }
+
+  lines(i: Invoice): (Json & { id: string })[] {
+    return i.lines.map((line) => ({
       id: line.id, object: 'line_item', amount: line.amount, currency: i.currency, description: line.description, discountable: false, invoice: i.id, livemode: this.store.livemode, metadata: line.metadata, period: { start: line.start, end: line.end }, quantity: 1, subtotal: line.amount,
       parent: line.item === null ? { type: 'subscription_item_details', subscription_item_details: { subscription: line.subscription, proration: line.proration }, invoice_item_details: null } : { type: 'invoice_item_details', invoice_item_details: { invoice_item: line.item, proration: line.proration, subscription: line.subscription }, subscription_item_details: null },
       pricing: line.price === null ? null : { type: 'price_details', price_details: { price: line.price, product: this.store.prices.get(line.price)!.product } },
     }));
-    return {
-      id: i.id, object: 'invoice', amount_due: due, amount_overpaid: 0, amount_paid: i.amount_paid, amount_remaining: i.status === 'paid' || i.status === 'void' ? 0 : due - i.amount_paid, amount_shipping: 0, attempt_count: i.attempt_count, attempted: i.attempt_count > 0, auto_advance: i.auto_advance, automatically_finalizes_at: i.finalizesAt, billing_reason: i.billing_reason, collection_method: 'charge_automatically',
-      created: i.created, currency: i.currency, customer: i.customer, description: i.description, discounts: [], due_date: null, ending_balance: i.ending_balance, hosted_invoice_url: i.status === 'draft' ? null : `${this.baseUrl()}/i/${i.id}`, invoice_pdf: i.status === 'draft' ? null : `${this.baseUrl()}/i/${i.id}/pdf`, last_finalization_error: null, lines: list(lines, `/v1/invoices/${i.id}/lines`),
-      livemode: this.store.livemode, metadata: i.metadata, next_payment_attempt: i.next_payment_attempt, number: i.number, parent: i.subscription === null ? null : { type: 'subscription_details', quote_details: null, subscription_details: { metadata: {}, subscription: i.subscription } }, period_end: i.period_end, period_start: i.period_start,
-      post_payment_credit_notes_amount: i.post_payment_credit, pre_payment_credit_notes_amount: i.pre_payment_credit, starting_balance: i.starting_balance, status: i.status, status_transitions: { finalized_at: i.finalized_at, marked_uncollectible_at: i.uncollectible_at, paid_at: i.paid_at, voided_at: i.voided_at }, subtotal, test_clock: null, total: subtotal, total_taxes: [],
-    };
   }
 
   charge(c: Charge): Json {

@@ -94,10 +94,45 @@ export class StripeFake {
     return dispute.id;
   }
 
+  /** Evidence was handed in. */
+  contestDispute(id: string): void {
+    const dispute = this.store.disputes.get(id)!;
+    dispute.status = 'under_review';
+    this.store.emit('charge.dispute.updated', this.render.dispute(dispute));
+  }
+
   closeDispute(id: string, status: 'won' | 'lost'): void {
     const dispute = this.store.disputes.get(id)!;
     dispute.status = status;
     this.store.emit('charge.dispute.closed', this.render.dispute(dispute));
+  }
+
+  /** The bank could not pay a refund out. */
+  failRefund(id: string): void {
+    const refund = this.store.refunds.get(id)!;
+    refund.status = 'failed';
+    this.store.charges.get(refund.charge)!.amount_refunded -= refund.amount;
+    this.store.emit('refund.updated', this.render.refund(refund));
+    this.store.emit('refund.failed', this.render.refund(refund));
+  }
+
+  /** A trial ended without a way to pay, where the account's settings say that it pauses then; and there is one again. */
+  pause(id: string, paused: boolean): void {
+    const subscription = this.store.subscriptions.get(id)!;
+    subscription.status = paused ? 'paused' : 'active';
+    this.store.emit(paused ? 'customer.subscription.paused' : 'customer.subscription.resumed', this.render.subscription(subscription));
+    this.billing.changed(subscription);
+  }
+
+  /** Stripe cannot finalise their invoices, for a reason that a person has to see to; null: it has been seen to. */
+  setUnbillable(customer: string, why: string | null): void {
+    this.store.customers.get(customer)!.unbillable = why;
+  }
+
+  /** Somebody does it in the dashboard. */
+  async byHand(path: string, form = ''): Promise<void> {
+    const response = await fetch(this.url + path, { method: 'POST', headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/x-www-form-urlencoded' }, body: form });
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
   }
 
   /** Somebody presses Delete in Stripe's dashboard. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ApexError, notFound } from '@apex/common';
+import { ApexError } from '@apex/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { KeyDirectory } from '../adapters/key-directory.js';
 import { isTier, Tier } from '../core/tiers.js';
@@ -7,7 +7,7 @@ import { AuditLog } from '../services/audit-log.service.js';
 import { findCustomer } from '../services/customers.service.js';
 import { changedColumns, readOwnTerms, readTiers, TierRow } from './adapters/terms-tables.js';
 import { TermsChange, TermsView, TierChange, TierView } from './core/inputs.js';
-import { CustomerTermsRow, Terms, termsFrom } from './core/terms.js';
+import { CustomerTermsRow, feeFrom, Terms, termsFrom } from './core/terms.js';
 
 /** What customers pay and may do. Tiers are data; what was agreed with a customer goes before its tier. */
 @Injectable()
@@ -18,10 +18,25 @@ export class TermsService {
     private readonly directory: KeyDirectory,
   ) {}
 
-  /** From Postgres, as they stand now. @param manager to read in the caller's transaction @throws ApexError 404 */
-  async termsOf(customerId: string, manager: EntityManager = this.dataSource.manager): Promise<Terms> {
-    const { tier } = await findCustomer(manager, customerId);
+  /**
+   * From Postgres, as they stand now.
+   * @param manager to read in the caller's transaction
+   * @param inTier as they would be in this tier; without it, in the customer's own
+   * @throws ApexError 404
+   */
+  async termsOf(customerId: string, manager: EntityManager = this.dataSource.manager, inTier?: Tier): Promise<Terms> {
+    const tier = inTier ?? (await findCustomer(manager, customerId)).tier;
     return termsFrom(tier, await tierRow(manager, tier), await readOwnTerms(manager, customerId));
+  }
+
+  /**
+   * What a tier costs a month: for a customer, what was agreed with them goes first.
+   * @returns null for a tier that is none, or is no more; `feePd` null where nothing is agreed yet
+   */
+  async feeOf(tier: string, customerId: string | null): Promise<{ readonly feePd: bigint | null } | null> {
+    const { manager } = this.dataSource;
+    const row = (await readTiers(manager)).find(({ name }) => name === tier);
+    return row === undefined ? null : { feePd: feeFrom(row, customerId === null ? null : await readOwnTerms(manager, customerId)) };
   }
 
   /** In their order. */
@@ -65,7 +80,7 @@ export class TermsService {
 export const termsView = ({ platformFeePd, ...terms }: Terms): TermsView => ({ ...terms, platformFeePd: String(platformFeePd) });
 
 async function tierRow(manager: EntityManager, name: string): Promise<TierRow> {
-  if (!isTier(name)) throw notFound('tier');
+  if (!isTier(name)) throw new ApexError('unknown_tier', 404, `There is no tier ${name}.`);
   const row = (await readTiers(manager)).find((tier) => tier.name === name);
   if (row === undefined) throw new ApexError('tier_missing', 500, `There is no row for the tier ${name}.`);
   return row;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock, notFound } from '@apex/common';
 import { DataSource, EntityManager } from 'typeorm';
+import { FEE_TAKEN_BACK } from '../core/stripe/postings.js';
 import { platformCalls } from '../statements/pass-through.js';
 
 /** Of closed statements, exact; decimal strings of picodollars. */
@@ -15,7 +16,7 @@ export interface CustomerMargin {
   readonly customerId: string;
   readonly from: string;
   readonly to: string;
-  /** Closed statements whose period ended within `(from, to]`. Revenue and cost are theirs. */
+  /** Closed statements whose period ended within `(from, to]`. Revenue and cost are theirs, and platform fees those that were invoiced in their periods. */
   readonly statements: number;
   readonly revenue: Revenue;
   /** Paid to providers with the platform's keys in these periods. */
@@ -39,14 +40,18 @@ export interface MonthlyRevenue {
 /** The longest month and a day: a customer's statements close a month apart, and not to the minute. */
 const TRAILING_DAYS = 32;
 
-/** A credit to an account of revenue is what was earned: the other sign. $1: statements' ids */
+/**
+ * A credit to an account of revenue is what was earned: the other sign. $1: statements' ids. $2, $3, $4: a customer, and the
+ * time in which their subscription's invoices count: the platform fee is theirs, and none of the statements'.
+ */
 const REVENUE = `
   select -coalesce(sum(l.amount_pd) filter (where l.account = 'revenue:platform'), 0) as platform,
     -coalesce(sum(l.amount_pd) filter (where l.account = 'revenue:vbp'), 0) as vbp,
     -coalesce(sum(l.amount_pd) filter (where l.account = 'revenue:bvm'), 0) as bvm,
     -coalesce(sum(l.amount_pd) filter (where l.account = 'passthrough'), 0) as passthrough
   from ledger_entries e join ledger_lines l on l.entry_id = e.id
-  where e.kind = 'statement' and e.source_id = any($1)`;
+  where (e.kind = 'statement' and e.source_id = any($1)) or (e.kind = 'adjustment' and e.source_id = any(select '${FEE_TAKEN_BACK}' || s from unnest($1::text[]) s))
+    or (e.kind = 'invoice' and e.customer_id = $2 and e.occurred_at >= $3 and e.occurred_at < $4)`;
 
 interface RevenueRow {
   readonly platform: string;
@@ -73,10 +78,10 @@ export class RevenueReports {
         'select id, period_start, period_end from statements where customer_id = $1 and period_end > $2 and period_end <= $3 order by period_start',
         [customerId, from, to],
       );
-      const revenue = await revenueOf(manager, statements);
+      const revenue = await revenueOf(manager, statements, { customerId, from: statements[0]?.period_start ?? null, to: statements.at(-1)?.period_end ?? null });
       let cost = 0n;
       for (const { period_start, period_end } of statements) {
-        for (const line of await platformCalls(manager, customerId, period_start.toISOString(), period_end.toISOString())) cost += BigInt(line.costPicodollars);
+        for (const line of await platformCalls(manager, customerId, { start: period_start.toISOString(), end: period_end.toISOString() })) cost += BigInt(line.costPicodollars);
       }
       const earned = BigInt(revenue.platform) + BigInt(revenue.vbp) + BigInt(revenue.bvm) + BigInt(revenue.passthrough);
       return {
@@ -116,7 +121,7 @@ export class RevenueReports {
   }
 }
 
-async function revenueOf(manager: EntityManager, statements: ReadonlyArray<{ readonly id: string }>): Promise<RevenueRow> {
-  const [row] = await manager.query<RevenueRow[]>(REVENUE, [statements.map(({ id }) => id)]);
+async function revenueOf(manager: EntityManager, statements: ReadonlyArray<{ readonly id: string }>, invoiced: { readonly customerId: string | null; readonly from: Date | null; readonly to: Date | null } = { customerId: null, from: null, to: null }): Promise<RevenueRow> {
+  const [row] = await manager.query<RevenueRow[]>(REVENUE, [statements.map(({ id }) => id), invoiced.customerId, invoiced.from, invoiced.to]);
   return row!;
 }

@@ -148,8 +148,32 @@ describe('statements', () => {
     await addCustomer(database.dataSource, 'ahead', '2200-01-05T00:00:00Z');
     expect(await refusal('ahead', new Date('2200-01-01T00:00:00Z'), Date.parse('2200-03-01'))).toBe('clock_ahead');
     await database.dataSource.query(`insert into customers (id, name, tier, created_at) values ('odd', 'odd', 'golden', $1)`, [MARCH]);
-    expect(await refusal('odd', MARCH)).toBe('not_found');
+    await hit('odd', '2025-03-12T00:00:00Z', 10 * DOLLAR);
+    expect(await refusal('odd', MARCH)).toBe('unknown_tier');
     expect(await query(`select 1 from statements where customer_id in ('refused', 'ahead', 'odd')`)).toEqual([]);
+    // Nothing was lost by it.
+    await query(`update customers set tier = 'early' where id = 'odd'`);
+    await close('odd');
+    expect(await charges('odd')).toEqual([{ kind: 'vbp', amount_cents: '200' }]);
+  });
+
+  it('bear clocks that jump: what is closed stays closed, and nothing is before its time', async () => {
+    await customer('jumps');
+    await hit('jumps', '2025-03-12T00:00:00Z', 10 * DOLLAR);
+    const { id } = await close('jumps');
+    const at = (time: string): Statements => statementsOver(database.dataSource, new FakeClock(Date.parse(time)));
+    // Back before the period's end, before its beginning.
+    for (const time of ['2025-03-20T00:00:00Z', '2025-01-01T00:00:00Z']) {
+      expect(await at(time).close('jumps', MARCH, 'test')).toEqual({ id, created: false });
+      expect(await at(time).closeDue('jumps', 'test')).toEqual([]);
+      await expect(at(time).close('jumps', APRIL, 'test')).rejects.toMatchObject({ code: 'period_in_future' });
+    }
+    // Ahead by a century: all that is over is closed, by the store's clock, and no more.
+    await expect(at('2125-01-01T00:00:00Z').closeDue('jumps', 'test')).rejects.toMatchObject({ code: 'clock_ahead' });
+    const [last] = await query<{ due: boolean }>(`select max(period_end) + interval '72 hours' <= now() as due from statements where customer_id = 'jumps'`);
+    expect(last?.due).toBe(true);
+    expect(await charges('jumps')).toEqual([{ kind: 'vbp', amount_cents: '200' }]);
+    expect(await query(`select 1 from audit_log where action = 'statement.refuse' and target = 'customer:jumps' and after ->> 'code' = 'clock_ahead'`)).toHaveLength(1);
   });
 
   it('are made for a customer without receipts as well', async () => {
@@ -207,21 +231,30 @@ describe('statements', () => {
   it('pass on what calls with the platform’s keys cost, and what is learned of it later', async () => {
     await customer('passing');
     await query(`update customers set platform_keys = true where id = 'passing'`);
-    const call = async (at: string, provider: string, costPd: number): Promise<void> => {
+    const call = async (at: string, provider: string, costPd: number, owner: 'customer' | 'platform' | null = null): Promise<void> => {
       const id = `${Date.parse(at).toString(16).padStart(12, '0').replace(/^(.{8})/, '$1-')}-7000-8000-${provider === 'openai' ? '0' : '1'}${String(costPd).slice(0, 1)}0000000000`;
       await query(`insert into usage_records (request_id, customer_id, key_id, surface, path, cohort, status, usage_source, pricing, started_at) values ($1::uuid, 'passing', $1::uuid, 'chat', 'gateway', 'gateway', 'final', 'provider', 'priced', $2)`, id, at);
-      await query(`insert into attempts (attempt_id, request_id, attempt_no, customer_id, provider, model, status, usage_source, cost_pd, pricing, started_at) values ($1::uuid, $1::uuid, 1, 'passing', $4, 'm', 'final', 'provider', $3, 'priced', $2)`, id, at, costPd, provider);
+      await query(`insert into attempts (attempt_id, request_id, attempt_no, customer_id, provider, model, status, usage_source, cost_pd, pricing, started_at, key_owner) values ($1::uuid, $1::uuid, 1, 'passing', $4, 'm', 'final', 'provider', $3, 'priced', $2, $5)`, id, at, costPd, provider, owner);
     };
     await query(`insert into provider_keys (id, customer_id, provider, ciphertext, hint, created_at) values (gen_random_uuid(), 'passing', 'anthropic', '', '', '2025-03-15')`);
     await call('2025-03-12T00:00:00Z', 'openai', 2 * DOLLAR);
     await call('2025-03-14T00:00:00Z', 'anthropic', 3 * DOLLAR);
     await call('2025-03-16T00:00:00Z', 'anthropic', 4 * DOLLAR);
+    // Said with the call, whatever keys there seem to have been.
+    await call('2025-03-13T00:00:00Z', 'anthropic', 7 * DOLLAR, 'customer');
+    await call('2025-03-17T00:00:00Z', 'anthropic', 8 * DOLLAR, 'platform');
     const march = await close('passing');
-    expect(march.passThrough).toEqual([{ periodStart: MARCH.toISOString(), periodEnd: APRIL.toISOString(), statedPicodollars: '0', lines: [{ provider: 'anthropic', model: 'm', attempts: 1, costPicodollars: String(3 * DOLLAR) }, { provider: 'openai', model: 'm', attempts: 1, costPicodollars: String(2 * DOLLAR) }] }]);
+    expect(march.passThrough).toEqual([{ periodStart: MARCH.toISOString(), periodEnd: APRIL.toISOString(), statedPicodollars: '0', lines: [{ provider: 'anthropic', model: 'm', attempts: 2, costPicodollars: String(11 * DOLLAR) }, { provider: 'openai', model: 'm', attempts: 1, costPicodollars: String(2 * DOLLAR) }] }]);
     await call('2025-03-30T00:00:00Z', 'openai', DOLLAR);
+    // Who may not use them any more has used them all the same.
+    await call('2025-04-02T00:00:00Z', 'openai', 6 * DOLLAR, 'platform');
     clock.advance(31 * 86_400_000);
     await close('passing', APRIL);
-    expect(await charges('passing')).toEqual([{ kind: 'passthrough', amount_cents: '500' }, { kind: 'passthrough', amount_cents: '100' }]);
+    await query(`update customers set platform_keys = false where id = 'passing'`);
+    await call('2025-05-02T00:00:00Z', 'openai', 9 * DOLLAR, 'platform');
+    clock.advance(31 * 86_400_000);
+    await close('passing', MAY);
+    expect((await charges('passing')).map(({ amount_cents: cents }) => cents)).toEqual(['1300', '700', '900']);
   });
 
   it('publish the month’s secret once it is over, and prove that a receipt is in them', async () => {

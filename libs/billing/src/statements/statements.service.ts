@@ -9,6 +9,7 @@ import { chargesOf, postingsOf } from '../core/statements/postings.js';
 import { leafOf, type PreviousStatement, StatementBuilder, statementHash } from '../core/statements/statement-builder.js';
 import { type MonthSecret, type StatementDocument } from '../core/statements/statement.types.js';
 import { type Ledger } from '../ledger/ledger.service.js';
+import { isFeeInvoiced, tierInPeriod } from '../stripe/subscribed-periods.js';
 import { passThroughOf } from './pass-through.js';
 import { creditOf, customersToClose, findByStart, findStatement, insertCharges, insertStatement, lastStatement, listStatements, type StatementSummary, type StoredStatement } from './statement-store.js';
 
@@ -165,7 +166,7 @@ export class Statements {
     const charges = chargesOf(document);
     if (charges.length > 0) await insertCharges(manager, document, hash, charges);
     failpoint('statement.charged');
-    const lines = postingsOf(document);
+    const lines = postingsOf(document, await isFeeInvoiced(manager, customerId, period));
     if (lines.length > 0) await this.parts.ledger.post(manager, { customerId, kind: 'statement', sourceId: document.id, occurredAt: period.end, memo: `Statement ${document.period.start} to ${document.period.end}`, lines });
     failpoint('statement.posted');
     await this.parts.audit.record({ actor, action: 'statement.close', target: `customer:${customerId}`, after: { statementId: document.id, periodStart: document.period.start, hash, chargedCents: document.invoice.chargedCents } }, manager);
@@ -196,7 +197,8 @@ export class Statements {
   }
 
   private async make(manager: EntityManager, customerId: string, period: BillingPeriod, previous: PreviousStatement | null, id: Uuid, closedAt: Date | null): Promise<StatementDocument> {
-    const terms = statedTerms(await this.parts.terms.termsOf(customerId, manager));
+    const tier = await tierInPeriod(manager, customerId, period);
+    const terms = statedTerms(await this.parts.terms.termsOf(customerId, manager, ...(tier === null ? [] : [tier])));
     const head = await this.parts.receipts.head(manager, customerId);
     const builder = new StatementBuilder(customerId, period, previous, terms.vbpBilled);
     const range = { customerId, from: builder.from, to: period.end, afterSeq: builder.afterSeq, toSeq: head.seq };

@@ -2,7 +2,8 @@ import { type Logger } from '@nestjs/common';
 import { type Clock, newId } from '@apex/common';
 import { type DataSource } from 'typeorm';
 import { type BooksDifference, compareBooks, type CustomerBooks } from '../core/stripe/books-diff.js';
-import { centsToPd } from '../core/stripe/postings.js';
+import { centsToPd, invoiceOf } from '../core/stripe/postings.js';
+import { type CustomerSnapshot, type InvoiceSnapshot } from '../core/stripe/snapshots.js';
 import { type PaymentProvider } from './payment-provider.js';
 import { type Books } from './ports.js';
 import { type StripeProjector } from './stripe-projector.js';
@@ -60,8 +61,10 @@ export class BooksAudit {
     const differences: AuditDifference[] = [];
     for (const { id: customerId, stripe_customer_id: stripeCustomerId } of customers) {
       const account = await this.provider.customer(stripeCustomerId);
-      const [ours, theirs] = [await this.ours(customerId), await this.theirs(stripeCustomerId)];
-      const found = [...(account.deleted ? [{ kind: 'customer_deleted' as const, objectId: stripeCustomerId, ours: 'known', theirs: 'deleted' }] : []), ...compareBooks(ours, theirs), ...(await this.unpostedPayments(customerId, theirs))];
+      const ours = await this.ours(customerId);
+      const invoices = await this.provider.invoicesOf(stripeCustomerId);
+      const theirs = await this.theirs(stripeCustomerId, invoices);
+      const found = [...compareBooks(ours, theirs), ...(await this.unposted(customerId, invoices)), ...(await this.aboutAccount(customerId, account))];
       differences.push(...found.map((one) => ({ ...one, customerId })));
       checked.customers += 1;
       checked.subscriptions += theirs.subscriptions.length;
@@ -93,23 +96,34 @@ export class BooksAudit {
     };
   }
 
-  private async theirs(customer: string): Promise<CustomerBooks> {
+  private async theirs(customer: string, invoices: CustomerBooks['invoices']): Promise<CustomerBooks> {
     const subscriptions = await this.provider.subscriptionsOf(customer);
     const items = await this.provider.invoiceItemsOf(customer);
     return {
       subscriptions: subscriptions.map(({ id, status, price, periodEnd }) => ({ id, status, priceId: price.id, periodEnd })),
-      invoices: await this.provider.invoicesOf(customer),
+      invoices,
       items: items.flatMap(({ id, outboxId, amountCents }) => (outboxId === null ? [] : [{ id, outboxId, amountCents: BigInt(amountCents) }])),
     };
   }
 
-  private async unpostedPayments(customerId: string, theirs: CustomerBooks): Promise<BooksDifference[]> {
-    const posted = await this.books.paymentsOf(customerId);
-    return theirs.invoices.flatMap(({ id, status, paidCents }): BooksDifference[] => {
-      const ledger = posted.get(id) ?? 0n;
-      if (status !== 'paid' || ledger === centsToPd(paidCents)) return [];
-      return [{ kind: posted.has(id) ? 'payment_differs_in_ledger' : 'payment_not_in_ledger', objectId: id, ours: `${ledger} pd`, theirs: `${paidCents} cents` }];
-    });
+  private async unposted(customerId: string, theirs: readonly InvoiceSnapshot[]): Promise<BooksDifference[]> {
+    const usd = theirs.filter(({ currency }) => currency === 'usd');
+    const invoices = await this.books.invoicesOf(customerId);
+    const payments = await this.books.paymentsOf(customerId);
+    return [
+      ...usd.flatMap((invoice): BooksDifference[] => (invoiceOf(invoice).every(({ sourceId }) => invoices.has(sourceId)) ? [] : [{ kind: 'invoice_not_in_ledger', objectId: invoice.id, ours: null, theirs: `${invoice.status} ${invoice.totalCents} cents` }])),
+      ...usd.flatMap(({ id, status, paidCents }): BooksDifference[] => {
+        const ledger = payments.get(id) ?? 0n;
+        if (status !== 'paid' || ledger === centsToPd(paidCents)) return [];
+        return [{ kind: payments.has(id) ? 'payment_differs_in_ledger' : 'payment_not_in_ledger', objectId: id, ours: `${ledger} pd`, theirs: `${paidCents} cents` }];
+      }),
+    ];
+  }
+
+  private async aboutAccount(customerId: string, { id, deleted, balanceCents }: CustomerSnapshot): Promise<BooksDifference[]> {
+    if (deleted) return [{ kind: 'customer_deleted', objectId: id, ours: 'known', theirs: 'deleted' }];
+    const ledger = await this.books.balanceOf(customerId);
+    return ledger === centsToPd(balanceCents) ? [] : [{ kind: 'balance_differs', objectId: id, ours: `${ledger} pd`, theirs: `${balanceCents} cents` }];
   }
 
   /** What should have been sent or understood by now. */

@@ -24,4 +24,13 @@ export class LedgerBooks extends Books {
     );
     return new Map(rows.map(({ source_id: id, pd }) => [id, BigInt(pd)]));
   }
+
+  async invoicesOf(customerId: string): Promise<ReadonlySet<string>> {
+    const rows = await this.dataSource.query<Array<{ source_id: string }>>(`select source_id from ledger_entries where customer_id = $1 and kind = 'invoice'`, [customerId]);
+    return new Set(rows.map(({ source_id: id }) => id));
+  }
+
+  async balanceOf(customerId: string): Promise<bigint> {
+    return (await this.ledger.balances(customerId)).get('customer:balance') ?? 0n;
+  }
 }

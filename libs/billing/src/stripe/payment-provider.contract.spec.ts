@@ -38,6 +38,7 @@ describe.each(present)('the payment provider, asked of $name', ({ stateful, open
     expect((await provider.invoiceItemsOf(customer.id, { createdSince: new Date(0), pending: true })).length).toBeGreaterThan(0);
     const invoice = await provider.createInvoice({ outboxId: newId(), customer: customer.id, description: 'Final invoice' }, newId());
     expect((await provider.invoice(invoice.id)).id).toMatch(/^in_/);
+    expect((await provider.finalizeInvoice(invoice.id)).id).toMatch(/^in_/);
     expect(Array.isArray(await provider.invoicesOf(customer.id))).toBe(true);
     expect(Array.isArray(await provider.subscriptionsOf(customer.id))).toBe(true);
   });
@@ -77,23 +78,38 @@ describe.each(present)('the payment provider, asked of $name', ({ stateful, open
 
     await stage.advance(MONTH + 2 * HOUR);
     const [second] = await provider.invoicesOf(customer);
-    expect(second).toMatchObject({ status: 'paid', totalCents: 54_200, items: [{ itemId: sent.id, amountCents: 4_200 }] });
+    expect(second).toMatchObject({ status: 'paid', totalCents: 54_200, feeCents: 50_000, chargedCents: 4_200, balanceCents: 0, items: [{ itemId: sent.id, amountCents: 4_200 }] });
     const note = await provider.createCreditNote({ invoice: second!, amountCents: 200, memo: 'too much', refund: true }, newId());
-    expect(await provider.creditNote(note.id)).toMatchObject({ invoice: second!.id, customer, amountCents: 200, refundedCents: 200, status: 'issued' });
+    expect(await provider.creditNote(note.id)).toMatchObject({ invoice: second!.id, customer, amountCents: 200, prePaymentCents: 0, refundedCents: 200, status: 'issued' });
+    const kept = await provider.createCreditNote({ invoice: second!, amountCents: 300, memo: 'a gift', refund: false }, newId());
+    expect(await provider.creditNote(kept.id)).toMatchObject({ prePaymentCents: 0, refundedCents: 0, outOfBandCents: 0 });
+    expect(await provider.customer(customer)).toMatchObject({ balanceCents: -300 });
 
     await stage.setCard(customer, 'declines');
     await stage.advance(MONTH);
     const [failed] = await provider.invoicesOf(customer);
-    expect(failed).toMatchObject({ status: 'open', paidCents: 0 });
+    expect(failed).toMatchObject({ status: 'open', paidCents: 0, feeCents: 50_000, chargedCents: 0, balanceCents: 300 });
     expect(failed!.attempts).toBeGreaterThan(0);
     expect(await provider.subscription(id)).toMatchObject({ status: 'past_due' });
     await expect(provider.changePrice(subscription, (await priceOf('mid', 60_000)).id, 'now')).rejects.toMatchObject({ kind: 'declined' });
     await stage.setCard(customer, 'pays');
     await stage.payByHand(failed!.id);
-    expect(await provider.invoice(failed!.id)).toMatchObject({ status: 'paid', paidCents: 50_000 });
+    expect(await provider.invoice(failed!.id)).toMatchObject({ status: 'paid', paidCents: 49_700 });
     expect(await provider.subscription(id)).toMatchObject({ status: 'active' });
 
     expect(await provider.changePrice(subscription, early.id, 'next_invoice')).toMatchObject({ price: { id: early.id } });
+    // The rest of the period, taken off the next invoice: less than the fee, and the subscription's own.
+    await stage.advance(MONTH);
+    const [set] = await provider.invoicesOf(customer);
+    expect(set).toMatchObject({ status: 'paid', paidCents: 0, chargedCents: 0 });
+    expect(set!.feeCents).toBeLessThan(0);
+    expect([set!.totalCents, set!.balanceCents]).toEqual([set!.feeCents, set!.feeCents]);
+    expect((await provider.customer(customer)).balanceCents).toBe(set!.feeCents);
+
+    for (let n = 0; n < 12; n++) await provider.createInvoiceItem(item(customer, 100n), newId());
+    const manual = await provider.createInvoice({ outboxId: newId(), customer, description: 'Many lines' }, newId());
+    expect((await provider.invoice(manual.id)).items).toHaveLength(12);
+    expect(await provider.finalizeInvoice(manual.id)).toMatchObject({ totalCents: 1_200, chargedCents: 1_200, feeCents: 0, balanceCents: 1_200, status: 'paid' });
     expect((await provider.cancelAtPeriodEnd(id, true)).cancelAt).not.toBeNull();
     expect((await provider.cancelAtPeriodEnd(id, false)).cancelAt).toBeNull();
     expect(await provider.cancelNow(id)).toMatchObject({ status: 'canceled' });

@@ -55,6 +55,8 @@ export abstract class PaymentProvider {
 
   abstract invoice(id: string): Promise<InvoiceSnapshot>;
   abstract invoicesOf(customer: string): Promise<InvoiceSnapshot[]>;
+  /** Has a draft asked for now, and collected like a subscription's. Stripe does not for one whose subscription has ended. */
+  abstract finalizeInvoice(id: string): Promise<InvoiceSnapshot>;
   /** An invoice over everything pending, collected like a subscription's. */
   abstract createInvoice(invoice: { readonly outboxId: string; readonly customer: string; readonly description: string }, idempotencyKey: string): Promise<InvoiceSnapshot>;
 

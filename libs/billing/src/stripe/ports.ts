@@ -7,10 +7,8 @@ export abstract class Books {
   abstract post(manager: EntityManager, posting: StripePosting & { readonly customerId: string }): Promise<unknown>;
   /** The cash of each payment that is posted, by its source: the invoice at Stripe. */
   abstract paymentsOf(customerId: string): Promise<ReadonlyMap<string, bigint>>;
-}
-
-/** What tiers cost a month. */
-export abstract class TierFees {
-  /** For a customer: what was agreed with them goes first. Null for a tier that is no more; `feePd` null where nothing is agreed yet. */
-  abstract feeOf(tier: string, customerId: string | null): Promise<{ readonly feePd: bigint | null } | null>;
+  /** The sources of what is posted of invoices. */
+  abstract invoicesOf(customerId: string): Promise<ReadonlySet<string>>;
+  /** What the ledger says that Stripe keeps for the customer, in picodollars: negative what is theirs. */
+  abstract balanceOf(customerId: string): Promise<bigint>;
 }

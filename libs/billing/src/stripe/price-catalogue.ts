@@ -1,17 +1,17 @@
+import { type TermsService } from '@apex/auth';
 import { ApexError } from '@apex/common';
 import { type DataSource } from 'typeorm';
 import { centsToPd } from '../core/stripe/postings.js';
 import { lookupKeyOf, tierOfPrice } from '../core/stripe/prices.js';
 import { type PriceSnapshot } from '../core/stripe/snapshots.js';
 import { type PaymentProvider } from './payment-provider.js';
-import { type TierFees } from './ports.js';
 
 /** Which price at Stripe stands for which tier. */
 export class PriceCatalogue {
   constructor(
     private readonly dataSource: DataSource,
     private readonly provider: PaymentProvider,
-    private readonly fees: TierFees,
+    private readonly terms: Pick<TermsService, 'feeOf'>,
   ) {}
 
   /**
@@ -19,7 +19,7 @@ export class PriceCatalogue {
    * @throws ApexError 400 `unknown_tier`, 409 `tier_by_agreement`
    */
   async priceOf(tier: string, customerId: string): Promise<PriceSnapshot> {
-    const known = await this.fees.feeOf(tier, customerId);
+    const known = await this.terms.feeOf(tier, customerId);
     if (known === null || tier === 'free') throw new ApexError('unknown_tier', 400, `There is no tier '${tier.slice(0, 64)}' to subscribe to.`, { param: 'tier' });
     if (known.feePd === null) throw new ApexError('tier_by_agreement', 409, `The tier '${tier}' is agreed with a person: write to us.`, { param: 'tier' });
     const amountCents = Number(known.feePd / centsToPd(1));
@@ -37,6 +37,6 @@ export class PriceCatalogue {
   async tierOf(price: PriceSnapshot): Promise<string | null> {
     const [row] = await this.dataSource.query<Array<{ tier: string }>>('select tier from stripe_prices where stripe_price_id = $1', [price.id]);
     const tier = row?.tier ?? tierOfPrice(price);
-    return tier !== null && (await this.fees.feeOf(tier, null)) !== null ? tier : null;
+    return tier !== null && (await this.terms.feeOf(tier, null)) !== null ? tier : null;
   }
 }

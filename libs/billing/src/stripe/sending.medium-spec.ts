@@ -156,6 +156,25 @@ describe('sending charges', () => {
     expect(amounts(await stage.stripeId('early-bird'))).toEqual([5_000]);
   });
 
+  it('asks for what is on a draft, though the subscription ends before it is finalised', async () => {
+    const { id, stripeId } = await customer();
+    await stage.statement(id, '2026-01', { vbp: 3_300 });
+    await stage.billing.sender.drain();
+    const { periodEnd } = (await stage.billing.states.of(id)).subscription!;
+    stage.advance(Date.parse(periodEnd!) / 1_000 - stage.fake.now + HOUR / 2);
+    await stage.deliver();
+    await stage.billing.accounts.cancel(id, 'now', BY);
+    await stage.deliver();
+    for (let hour = 0; hour < 3; hour++) {
+      stage.advance(HOUR);
+      await stage.billing.sender.drain();
+      await stage.deliver();
+    }
+    expect((await stage.billing.states.of(id)).invoices[0]).toMatchObject({ status: 'paid', totalCents: '53300', paidCents: '53300' });
+    expect([amounts(stripeId), [...stage.fake.store.charges.values()].filter((one) => one.customer === stripeId).map(({ amount }) => amount)]).toEqual([[3_300], [50_000, 53_300]]);
+    expect(await stage.query(`select action, reason from audit_log where target = $1 and action = 'billing.finalize'`, [`customer:${id}`])).toEqual([{ action: 'billing.finalize', reason: 'its subscription has ended' }]);
+  });
+
   it('makes one final invoice, whatever happens to the call for it', async () => {
     const { id, stripeId } = await customer();
     await stage.billing.accounts.cancel(id, 'now', BY);

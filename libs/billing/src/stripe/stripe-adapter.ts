@@ -18,6 +18,8 @@ import { chargeSchema, checkoutSchema, creditNoteSchema, customerSchema, dispute
 
 const TIMEOUT_MS = 20_000;
 const PAGE = 100;
+/** Stripe takes no more on one invoice than 250 items. */
+const MAX_LINES = 1_000;
 const PRODUCT_PREFIX = 'apex_';
 
 /** `PaymentProvider` over Stripe's SDK. It repeats nothing by itself: who calls knows what may be repeated, and when. */
@@ -107,15 +109,22 @@ export class StripeAdapter extends PaymentProvider {
   }
 
   invoice(id: string): Promise<InvoiceSnapshot> {
-    return this.ask(invoiceSchema, () => this.stripe.invoices.retrieve(id));
+    return this.ask(invoiceSchema, async () => this.whole(await this.stripe.invoices.retrieve(id)));
   }
 
   invoicesOf(customer: string): Promise<InvoiceSnapshot[]> {
-    return this.all(invoiceSchema, (page) => this.stripe.invoices.list({ customer, ...page }));
+    return this.all(invoiceSchema, async (page) => {
+      const { data, has_more } = await this.stripe.invoices.list({ customer, ...page });
+      return { data: await Promise.all(data.map((one) => this.whole(one))), has_more };
+    });
+  }
+
+  finalizeInvoice(id: string): Promise<InvoiceSnapshot> {
+    return this.ask(invoiceSchema, async () => this.whole(await this.stripe.invoices.finalizeInvoice(id, { auto_advance: true })));
   }
 
   createInvoice({ outboxId, customer, description }: { outboxId: string; customer: string; description: string }, idempotencyKey: string): Promise<InvoiceSnapshot> {
-    return this.ask(invoiceSchema, () => this.stripe.invoices.create({ customer, description, auto_advance: true, collection_method: 'charge_automatically', pending_invoice_items_behavior: 'include', metadata: { [META.outbox]: outboxId } }, { idempotencyKey }));
+    return this.ask(invoiceSchema, async () => this.whole(await this.stripe.invoices.create({ customer, description, auto_advance: true, collection_method: 'charge_automatically', pending_invoice_items_behavior: 'include', metadata: { [META.outbox]: outboxId } }, { idempotencyKey })));
   }
 
   createInvoiceItem(item: NewInvoiceItem, idempotencyKey: string): Promise<InvoiceItemSnapshot> {
@@ -170,6 +179,12 @@ export class StripeAdapter extends PaymentProvider {
 
   private async customerOfCharge(id: string): Promise<string> {
     return (await this.ask(chargeSchema, () => this.stripe.charges.retrieve(id))).customer ?? '';
+  }
+
+  /** With all of its lines: an invoice as it comes has the first few. */
+  private async whole(invoice: Stripe.Invoice): Promise<{ readonly id: string; readonly lines: unknown }> {
+    if (!invoice.lines.has_more) return invoice;
+    return { ...invoice, lines: { data: await this.stripe.invoices.listLineItems(invoice.id, { limit: PAGE }).autoPagingToArray({ limit: MAX_LINES }) } };
   }
 
   private async ask<S extends z.ZodType>(schema: S, send: () => Promise<unknown>): Promise<z.output<S>> {

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { type AuditLog, type CustomersService } from '@apex/auth';
+import { type AuditLog, type CustomersService, type TermsService } from '@apex/auth';
 import { type Clock } from '@apex/common';
 import { type DataSource } from 'typeorm';
 import { BillingAccounts } from './billing-accounts.js';
@@ -9,10 +9,12 @@ import { ModeGuard } from './mode-guard.js';
 import { Outbox } from './outbox.js';
 import { billingNotConfigured } from './payment-error.js';
 import { type PaymentProvider } from './payment-provider.js';
-import { type Books, type TierFees } from './ports.js';
+import { type Books } from './ports.js';
 import { PriceCatalogue } from './price-catalogue.js';
 import { type StripeConfig } from './stripe.config.js';
 import { StripeAdapter } from './stripe-adapter.js';
+import { StripeBacklog } from './stripe-backlog.js';
+import { StripeCounts } from './stripe-counts.js';
 import { StripeInbox } from './stripe-inbox.js';
 import { StripeProjector } from './stripe-projector.js';
 import { StripeSender } from './stripe-sender.js';
@@ -22,7 +24,7 @@ export interface StripeDependencies {
   readonly customers: Pick<CustomersService, 'applyBilling'>;
   readonly audit: AuditLog;
   readonly books: Books;
-  readonly fees: TierFees;
+  readonly terms: Pick<TermsService, 'feeOf'>;
   /** Whether a customer is billed: the flag `billing_enabled`. */
   readonly billed: (customerId: string) => boolean;
   readonly clock: Clock;
@@ -41,12 +43,15 @@ interface Parts {
 /** All of Stripe there is in a process; without a key only what needs none. */
 export class StripeBilling {
   readonly states: BillingStates;
+  readonly counts = new StripeCounts();
+  readonly backlog: StripeBacklog;
   private readonly parts: Parts | null;
 
   constructor(config: StripeConfig, private readonly deps: StripeDependencies) {
     const { account } = config;
     const { dataSource, customers, audit, books, clock, billed } = deps;
     this.states = new BillingStates(dataSource, account === null ? 'off' : account.livemode ? 'live' : 'test', billed);
+    this.backlog = new StripeBacklog(dataSource, billed, clock);
     if (account === null) {
       this.parts = null;
       return;
@@ -54,15 +59,15 @@ export class StripeBilling {
     const log = new Logger('Stripe');
     const provider = new StripeAdapter(account.key, account.livemode, account.base);
     const mode = new ModeGuard(account.livemode);
-    const prices = new PriceCatalogue(dataSource, provider, deps.fees);
+    const prices = new PriceCatalogue(dataSource, provider, deps.terms);
     const projector = new StripeProjector(dataSource, provider, customers, audit, books, prices, clock);
     const outbox = new Outbox(dataSource);
     this.parts = {
       provider,
       mode,
       projector,
-      inbox: new StripeInbox(dataSource, projector, mode, account.livemode, config.webhookSecrets, clock, log),
-      sender: new StripeSender(dataSource, outbox, provider, mode, audit, billed, clock, log),
+      inbox: new StripeInbox(dataSource, projector, mode, account.livemode, config.webhookSecrets, this.counts, clock, log),
+      sender: new StripeSender(dataSource, outbox, provider, projector, mode, audit, billed, this.counts, clock, log),
       accounts: new BillingAccounts(dataSource, provider, prices, projector, outbox, mode, customers, books, audit, billed, clock),
       audit: new BooksAudit(dataSource, provider, projector, books, billed, clock, log),
     };

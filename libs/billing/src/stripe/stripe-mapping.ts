@@ -24,8 +24,8 @@ const maybeReference = reference.nullish().transform((value) => value ?? null);
 const metadata = z.record(z.string(), z.string()).nullish().transform((value) => value ?? {});
 
 export const customerSchema = z
-  .object({ id: z.string(), deleted: z.literal(true).optional(), metadata })
-  .transform((c): CustomerSnapshot => ({ id: c.id, deleted: c.deleted === true, customerId: c.metadata[META.customer] ?? null }));
+  .object({ id: z.string(), deleted: z.literal(true).optional(), balance: cents.optional(), metadata })
+  .transform((c): CustomerSnapshot => ({ id: c.id, deleted: c.deleted === true, customerId: c.metadata[META.customer] ?? null, balanceCents: c.balance ?? 0 }));
 
 export const priceSchema = z
   .object({ id: z.string(), lookup_key: text, unit_amount: cents.nullable(), currency: z.string(), active: z.boolean() })
@@ -52,7 +52,17 @@ export const subscriptionSchema = z
     return { id: s.id, customer: s.customer, status: s.status, itemId: item.id, price: item.price, periodStart: item.current_period_start, periodEnd: item.current_period_end, cancelAt: s.cancel_at, trialEnd: s.trial_end, endedAt: s.ended_at, createdAt: s.created };
   });
 
-const invoiceLineSchema = z.object({ amount: cents, parent: z.object({ invoice_item_details: z.object({ invoice_item: z.string() }).nullish() }).nullish() });
+const invoiceLineSchema = z.object({
+  amount: cents,
+  metadata,
+  parent: z.object({ invoice_item_details: z.object({ invoice_item: z.string(), proration: z.boolean().nullish() }).nullish(), subscription_item_details: z.object({}).nullish() }).nullish(),
+});
+type InvoiceLine = z.output<typeof invoiceLineSchema>;
+
+const isFee = ({ parent }: InvoiceLine): boolean => Boolean(parent?.subscription_item_details) || parent?.invoice_item_details?.proration === true;
+/** An item's metadata is its line's as well. */
+const isOurs = ({ parent, metadata: named }: InvoiceLine): boolean => Boolean(parent?.invoice_item_details) && named[META.outbox] !== undefined;
+const sumOf = (lines: readonly InvoiceLine[]): number => lines.reduce((sum, { amount }) => sum + amount, 0);
 
 export const invoiceSchema = z
   .object({
@@ -70,9 +80,13 @@ export const invoiceSchema = z
     hosted_invoice_url: text,
     invoice_pdf: text,
     last_finalization_error: z.object({ message: z.string().optional() }).nullish(),
+    // Of the customer's balance; null until it is finalised.
+    starting_balance: cents,
+    ending_balance: cents.nullable(),
+    pre_payment_credit_notes_amount: cents,
     lines: z.object({ data: z.array(invoiceLineSchema) }),
     created: instant,
-    status_transitions: z.object({ finalized_at: maybeInstant, paid_at: maybeInstant }),
+    status_transitions: z.object({ finalized_at: maybeInstant, paid_at: maybeInstant, voided_at: maybeInstant }),
     metadata,
   })
   .transform(
@@ -92,9 +106,14 @@ export const invoiceSchema = z
       pdf: i.invoice_pdf,
       problem: i.last_finalization_error === null || i.last_finalization_error === undefined ? null : (i.last_finalization_error.message ?? 'it could not be finalised'),
       items: i.lines.data.flatMap(({ amount, parent }) => (parent?.invoice_item_details ? [{ itemId: parent.invoice_item_details.invoice_item, amountCents: amount }] : [])),
+      feeCents: sumOf(i.lines.data.filter(isFee)),
+      chargedCents: sumOf(i.lines.data.filter(isOurs)),
+      balanceCents: i.ending_balance === null ? 0 : i.ending_balance - i.starting_balance,
+      creditedCents: i.pre_payment_credit_notes_amount,
       createdAt: i.created,
       finalizedAt: i.status_transitions.finalized_at,
       paidAt: i.status_transitions.paid_at,
+      voidedAt: i.status_transitions.voided_at,
       outboxId: i.metadata[META.outbox] ?? null,
     }),
   );
@@ -111,6 +130,7 @@ export const creditNoteSchema = z
     status: z.string(),
     currency: z.string(),
     total: cents,
+    pre_payment_amount: cents,
     refunds: z.array(z.object({ amount_refunded: cents })).nullish(),
     out_of_band_amount: cents.nullish(),
     created: instant,
@@ -123,6 +143,7 @@ export const creditNoteSchema = z
       status: n.status,
       currency: n.currency,
       amountCents: n.total,
+      prePaymentCents: n.pre_payment_amount,
       refundedCents: (n.refunds ?? []).reduce((sum, { amount_refunded }) => sum + amount_refunded, 0),
       outOfBandCents: n.out_of_band_amount ?? 0,
       createdAt: n.created,

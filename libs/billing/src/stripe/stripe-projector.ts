@@ -2,7 +2,7 @@ import { type AuditLog, type CustomersService, type Tier } from '@apex/auth';
 import { type Clock } from '@apex/common';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { type EventTarget } from '../core/stripe/events.js';
-import { creditNotesOf, disputesOf, isOpenDispute, paymentOf, refundsOf, type StripePosting } from '../core/stripe/postings.js';
+import { creditNotesOf, disputesOf, invoiceOf, isOpenDispute, paymentOf, refundsOf, type StripePosting } from '../core/stripe/postings.js';
 import { deriveStanding } from '../core/stripe/standing.js';
 import { type CustomerSnapshot, type InvoiceSnapshot, type SubscriptionSnapshot } from '../core/stripe/snapshots.js';
 import { lockCustomer } from './customer-lock.js';
@@ -11,6 +11,7 @@ import { type PaymentProvider } from './payment-provider.js';
 import { type Books } from './ports.js';
 import { type PriceCatalogue } from './price-catalogue.js';
 import { factsOf, standingOf, storeDispute, storeInvoice, storeMissingInvoice, storeSubscription } from './stripe-rows.js';
+import { takeBackFees } from './subscribed-periods.js';
 
 /**
  * - `applied`: what Stripe said is stored, and what follows from it is in force.
@@ -78,6 +79,12 @@ export class StripeProjector {
   /** What an answer to a change of our own said, stored at once: nobody has to wait for the event. Under the customer's lock. */
   async store(manager: EntityManager, customerId: string, subscription: SubscriptionSnapshot): Promise<void> {
     await this.takeSubscription(manager, customerId, subscription);
+    await this.refreshStanding(manager, customerId);
+  }
+
+  /** Likewise for an invoice. */
+  async storeInvoice(manager: EntityManager, customerId: string, invoice: InvoiceSnapshot): Promise<void> {
+    await this.takeInvoice(manager, customerId, invoice);
     await this.refreshStanding(manager, customerId);
   }
 
@@ -163,11 +170,12 @@ export class StripeProjector {
 
   private async takeSubscription(manager: EntityManager, customerId: string, subscription: SubscriptionSnapshot): Promise<void> {
     await storeSubscription(manager, customerId, subscription, await this.prices.tierOf(subscription.price), this.now());
+    await takeBackFees(manager, customerId, this.books);
   }
 
   private async takeInvoice(manager: EntityManager, customerId: string, invoice: InvoiceSnapshot): Promise<void> {
     await storeInvoice(manager, customerId, invoice, this.now());
-    await this.post(manager, customerId, invoice.currency, [paymentOf(invoice)]);
+    await this.post(manager, customerId, invoice.currency, [...invoiceOf(invoice), paymentOf(invoice)]);
   }
 
   /** Money of another currency has no place in the books: the standing calls for a person. */

@@ -8,11 +8,15 @@ import { type ModeGuard } from './mode-guard.js';
 import { type Outbox, type OutboxRow } from './outbox.js';
 import { PaymentError } from './payment-error.js';
 import { type PaymentProvider } from './payment-provider.js';
+import { type StripeCounts } from './stripe-counts.js';
+import { type StripeProjector } from './stripe-projector.js';
 
 /** How often a charge is looked at whose customer has no account at Stripe. */
 const NO_ACCOUNT_PAUSE_MS = 10 * 60_000;
 /** Clocks differ: an item may bear a time from before the attempt that made it. */
 const CLOCK_SKEW_MS = 24 * 60 * 60_000;
+/** How long ago a draft must have been looked at before it is finalised, or tried again. */
+const LEFT_BEHIND_PAUSE_MS = 5 * 60_000;
 
 interface Claimed {
   readonly row: OutboxRow;
@@ -30,10 +34,12 @@ export class StripeSender {
     private readonly dataSource: DataSource,
     private readonly outbox: Outbox,
     private readonly provider: PaymentProvider,
+    private readonly projector: StripeProjector,
     private readonly mode: ModeGuard,
     private readonly audit: AuditLog,
     /** Whether this customer is billed: the flag. */
     private readonly billed: (customerId: string) => boolean,
+    private readonly counts: StripeCounts,
     private readonly clock: Clock,
     private readonly log: Pick<Logger, 'warn' | 'error'>,
   ) {}
@@ -42,7 +48,31 @@ export class StripeSender {
   async drain(): Promise<number> {
     await this.outbox.takeCharges(this.now());
     const sent = await this.sendDue();
-    return (await this.outbox.addFinalInvoices(this.now())) > 0 ? sent + (await this.sendDue()) : sent;
+    const all = (await this.outbox.addFinalInvoices(this.now())) > 0 ? sent + (await this.sendDue()) : sent;
+    await this.finalizeLeftBehind();
+    return all;
+  }
+
+  /** What is on the draft of a subscription that ended before its hour was over is asked for all the same. */
+  private async finalizeLeftBehind(): Promise<void> {
+    for (const { id, customerId } of await this.outbox.leftBehind(new Date(this.clock.now() - LEFT_BEHIND_PAUSE_MS))) {
+      if (!this.billed(customerId)) continue;
+      await this.dataSource.transaction(async (manager) => {
+        await lockCustomer(manager, customerId);
+        let invoice = await this.provider.invoice(id);
+        if (invoice.status === 'draft') {
+          try {
+            invoice = await this.provider.finalizeInvoice(id);
+            await this.audit.record({ actor: 'system:stripe', action: 'billing.finalize', target: `customer:${customerId}`, after: { invoice: id, totalCents: invoice.totalCents }, reason: 'its subscription has ended' }, manager);
+          } catch (error) {
+            if (!(error instanceof PaymentError) || error.kind === 'unreachable') throw error;
+            this.log.error(`the draft ${id} of ${customerId} cannot be finalised: ${error.message}`);
+            invoice = await this.provider.invoice(id);
+          }
+        }
+        await this.projector.storeInvoice(manager, customerId, invoice);
+      });
+    }
   }
 
   private async sendDue(): Promise<number> {
@@ -64,9 +94,12 @@ export class StripeSender {
     if (claimed === null) return 'not sent';
     failpoint('stripe.send.claimed');
     try {
-      return (await this.dataSource.transaction((manager) => this.deliver(manager, claimed))) ? 'sent' : 'not sent';
+      const delivered = await this.dataSource.transaction((manager) => this.deliver(manager, claimed));
+      if (delivered !== null) this.counts.sending(delivered);
+      return delivered === null ? 'not sent' : 'sent';
     } catch (error) {
       if (!(error instanceof PaymentError)) throw error;
+      this.counts.sending(error.kind);
       await this.failed(claimed.row, error);
       return error.kind === 'unreachable' ? 'away' : 'not sent';
     }
@@ -96,23 +129,23 @@ export class StripeSender {
     });
   }
 
-  /** Second transaction: Stripe, and what it answered. */
-  private async deliver(manager: EntityManager, { row, stripeCustomerId, mayHaveArrived }: Claimed): Promise<boolean> {
+  /** Second transaction: Stripe, and what it answered. @returns null where there was nothing to send after all */
+  private async deliver(manager: EntityManager, { row, stripeCustomerId, mayHaveArrived }: Claimed): Promise<'sent' | 'found' | null> {
     await lockCustomer(manager, row.customerId);
     const current = await this.outbox.lock(manager, row.id);
     // Somebody else has taken it up in between.
-    if (current === null || current.state !== 'sending' || current.attempts !== row.attempts) return false;
+    if (current === null || current.state !== 'sending' || current.attempts !== row.attempts) return null;
     const arrived = mayHaveArrived ? await this.lookFor(row, stripeCustomerId) : null;
     failpoint('stripe.send.looked');
     const stripeId = arrived ?? (await this.ask(row, stripeCustomerId));
     if (stripeId === null) {
       await this.outbox.settle(manager, row.id, { state: 'waived', generation: row.generation, nextAttemptAt: this.now(), error: 'another invoice holds everything' });
-      return false;
+      return null;
     }
     failpoint('stripe.send.answered');
     await this.outbox.markSent(manager, row.id, stripeId, this.now());
     failpoint('stripe.send.marked');
-    return true;
+    return arrived === null ? 'sent' : 'found';
   }
 
   private async lookFor(row: OutboxRow, customer: string): Promise<string | null> {

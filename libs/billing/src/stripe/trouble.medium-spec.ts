@@ -1,15 +1,21 @@
 import { Logger } from '@nestjs/common';
 import { ConfigError } from '@apex/common';
-import { DAY, HOUR } from '../../../../test/support/stripe/stripe-fake.js';
-import { BY, StripeStage } from '../../test/stripe-stage.js';
+import { GatewayMetrics } from '@apex/telemetry';
+import { DAY, HOUR, signed } from '../../../../test/support/stripe/stripe-fake.js';
+import { statementsOver } from '../../test/statement-books.js';
+import { BY, SECRET, StripeStage } from '../../test/stripe-stage.js';
+import { type Statements } from '../statements/statements.service.js';
+import { registerStripeMetrics } from './stripe-metrics.js';
 import { StripeWorker } from './stripe-worker.service.js';
 
 // Real: Postgres, Stripe's SDK over HTTP. Stripe is the fake.
 describe('what is not as it should be', () => {
   let stage: StripeStage;
+  let statements: Statements;
   beforeAll(async () => {
     Logger.overrideLogger(false);
     stage = await StripeStage.open();
+    statements = statementsOver(stage.database.dataSource, stage.clock);
   });
   afterAll(async () => {
     await stage.close();
@@ -17,6 +23,8 @@ describe('what is not as it should be', () => {
   });
   const checkout = (customerId: string, tier: string): Promise<{ id: string }> => stage.billing.accounts.checkout(customerId, { tier, successUrl: 'https://a.test', cancelUrl: 'https://a.test', trialDays: null }, BY);
   const audited = async (customerId: string): Promise<{ action: string; reason: string | null }[]> => stage.query('select action, reason from audit_log where target = $1 order by id', [`customer:${customerId}`]);
+  /** What the audit log says that a person should look at. */
+  const told = async (customerId: string): Promise<string[]> => (await stage.query<{ attention: string[] }>(`select after -> 'attention' as attention from audit_log where target = $1 and action = 'billing.standing'`, [`customer:${customerId}`])).flatMap(({ attention }) => attention);
   const state = (id: string): ReturnType<typeof stage.billing.states.of> => stage.billing.states.of(id);
 
   it('a price that is none of ours: the tier stays, and a person is told', async () => {
@@ -26,7 +34,11 @@ describe('what is not as it should be', () => {
     stage.fake.subscribeTo(stripeId, { unit_amount: 9_900 });
     await stage.deliver();
     expect(await state('unknown-price')).toMatchObject({ tier: 'free', standing: 'active', attention: ['unknown_price'], subscription: { tier: null } });
-    expect(await audited('unknown-price')).toContainEqual({ action: 'billing.standing', reason: null });
+    expect(await told('unknown-price')).toContain('unknown_price');
+    // What is owed is asked for all the same, once.
+    await stage.statement('unknown-price', '2026-01', { vbp: 4_400 });
+    for (let time = 0; time < 2; time++) await stage.billing.sender.drain();
+    expect(stage.fake.itemsOf(stripeId).map(({ amount }) => amount)).toEqual([4_400]);
   });
 
   it('a lookup key that lies about its amount is none of ours', async () => {
@@ -35,6 +47,7 @@ describe('what is not as it should be', () => {
     stage.fake.subscribeTo(stripeId, { unit_amount: 100, lookup_key: 'apex_mid_50000_usd_month' });
     await stage.deliver();
     expect(await state('liar')).toMatchObject({ tier: 'free', attention: ['unknown_price'] });
+    expect(await told('liar')).toContain('unknown_price');
   });
 
   it('a currency other than USD: no tier, nothing in the ledger, and a person is told', async () => {
@@ -42,7 +55,16 @@ describe('what is not as it should be', () => {
     await stage.billing.accounts.cancel('euros', 'now', BY);
     stage.fake.subscribeTo(stripeId, { unit_amount: 50_000, currency: 'eur', lookup_key: 'apex_mid_50000_eur_month' });
     await stage.deliver();
-    expect(await state('euros')).toMatchObject({ tier: 'free', attention: ['foreign_currency'] });
+    expect(await state('euros')).toMatchObject({ tier: 'free', attention: ['foreign_currency'], invoices: [{ currency: 'eur', status: 'paid', totalCents: '50000' }, {}] });
+    expect(await told('euros')).toContain('foreign_currency');
+    expect(await stage.query(`select kind, source_id from ledger_entries where customer_id = 'euros'`)).toEqual([]);
+    // Their account does not take our dollars: the charge is kept, in sight, and nothing was taken.
+    stage.fake.store.customers.get(stripeId)!.currency = 'eur';
+    await stage.statement('euros', '2026-01', { vbp: 4_400 });
+    for (let time = 0; time < 2; time++) await stage.billing.sender.drain();
+    expect([stage.fake.itemsOf(stripeId), (await state('euros')).charges]).toMatchObject([[], [{ state: 'refused', amountCents: '4400', problem: expect.stringContaining('combine currencies') as string }]]);
+    expect(await audited('euros')).toContainEqual({ action: 'billing.charge_refused', reason: expect.stringContaining('combine currencies') as string });
+    expect((await stage.billing.audit.run()).differences.filter(({ customerId }) => customerId === 'euros')).toMatchObject([{ kind: 'charge_refused' }]);
   });
 
   it('a tier that vanished: cannot be bought, and gives nothing to who has it', async () => {
@@ -53,9 +75,17 @@ describe('what is not as it should be', () => {
       await stage.billing.projector.resync('vanishing');
       // The last that was known stays; nobody is thrown out by a mistake in a table.
       expect(await state('vanishing')).toMatchObject({ tier: 'mid', standing: 'active', attention: ['unknown_price'] });
+      expect(await told('vanishing')).toContain('unknown_price');
+      // Its statement cannot say at what rate: it waits until somebody has mended the table.
+      await stage.query(`update customers set created_at = '2025-11-05' where id = 'vanishing'`);
+      await expect(statements.closeDue('vanishing', 'test')).rejects.toMatchObject({ code: 'tier_missing' });
+      expect(await audited('vanishing')).toContainEqual({ action: 'statement.refuse', reason: null });
     } finally {
       await stage.query(`insert into tiers (name, rank, platform_fee_pd, vbp_rate_ppm, vbp_billed, workbench) values ('mid', 3, 500000000000000, 200000, true, true)`);
     }
+    expect(await statements.closeDue('vanishing', 'test')).not.toEqual([]);
+    await stage.billing.projector.resync('vanishing');
+    expect(await state('vanishing')).toMatchObject({ tier: 'mid', attention: [] });
   });
 
   it.each([
@@ -114,6 +144,7 @@ describe('what is not as it should be', () => {
     await stage.statement('big', '2026-01', { vbp: 49 });
     await stage.billing.sender.drain();
     expect((await state('small')).charges).toMatchObject([{ state: 'refused', problem: 'under_minimum_charge' }]);
+    expect(await audited('small')).toContainEqual({ action: 'billing.charge_refused', reason: 'under_minimum_charge' });
     expect([stage.fake.itemsOf(small), stage.fake.itemsOf(big).map(({ amount }) => amount)]).toEqual([[], [49]]);
   });
 
@@ -192,7 +223,7 @@ describe('what is not as it should be', () => {
     stage.fake.store.items.set('ii_copy', { ...item, id: 'ii_copy' });
     stage.fake.store.items.set('ii_stray', { ...item, id: 'ii_stray', customer: stripeId, metadata: { apex_outbox: 'nobody' } });
     const kinds = ({ differences }: Awaited<ReturnType<typeof stage.billing.audit.run>>): string[] => differences.filter(({ customerId }) => customerId === 'audited').map(({ kind }) => kind);
-    expect(kinds(await stage.billing.audit.run())).toEqual(['subscription_differs', 'invoice_missing_here', 'item_twice', 'item_unknown_here', 'payment_not_in_ledger']);
+    expect(kinds(await stage.billing.audit.run())).toEqual(['subscription_differs', 'invoice_missing_here', 'item_twice', 'item_unknown_here', 'invoice_not_in_ledger', 'payment_not_in_ledger']);
     const again = await stage.billing.audit.run();
     expect(kinds(again)).toEqual(['item_twice', 'item_unknown_here']);
     expect(await stage.billing.audit.latest()).toEqual(again);
@@ -205,6 +236,50 @@ describe('what is not as it should be', () => {
     const runs = await Promise.all([stage.billing, stage.open()].map(({ audit }) => audit.runIfDue()));
     expect(runs.filter((run) => run !== null)).toHaveLength(1);
     expect(await stage.billing.audit.runIfDue()).toBeNull();
+  });
+
+  it('Prometheus sees what waits, for whom, since when, and what came of it, and no name of anybody', async () => {
+    const seen = stage.open();
+    const metrics = new GatewayMetrics();
+    registerStripeMetrics(metrics, seen.counts, seen.backlog);
+    const figures = async (): Promise<Record<string, number>> =>
+      Object.fromEntries((await metrics.render()).body.split('\n').filter((line) => line.startsWith('apex_stripe_')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]));
+    const before = await figures();
+    const grown = async (name: string): Promise<number> => ((await figures())[name] ?? 0) - (before[name] ?? 0);
+
+    await stage.subscribed('measured', 'early');
+    const [due] = await stage.statement('measured', '2026-01', { vbp: 900 });
+    await stage.statement('measured', '2026-02', { vbp: 10 });
+    await stage.statement(await stage.customer('accountless', 'early'), '2026-01', { vbp: 900 });
+    stage.fake.server.trouble(/invoiceitems/, 'error-after');
+    await seen.sender.drain();
+    await stage.query(`update stripe_outbox set created_at = now() - interval '2 hours' where id = $1`, [due]);
+    expect([await grown('apex_stripe_charges{state="uncertain"}'), await grown('apex_stripe_charges{state="due"}'), await grown('apex_stripe_charges{state="held"}')]).toEqual([1, 0, 1]);
+    expect((await figures())['apex_stripe_charges_age_seconds']).toBeGreaterThanOrEqual(7_200);
+    expect([await grown('apex_stripe_charges_refused{code="under_minimum_charge"}'), await grown('apex_stripe_charges_refused{code="missing"}')]).toEqual([1, 0]);
+    stage.clock.advance(600_000);
+    await seen.sender.drain();
+    expect([await grown('apex_stripe_sendings_total{result="server_error"}'), await grown('apex_stripe_sendings_total{result="found"}'), await grown('apex_stripe_charges{state="uncertain"}')]).toEqual([1, 1, 0]);
+    stage.billed = false;
+    await stage.statement('measured', '2026-03', { vbp: 900 });
+    await seen.sender.drain();
+    expect([await grown('apex_stripe_charges{state="held"}'), (await figures())['apex_stripe_charges_age_seconds']]).toEqual([2, 0]);
+    stage.billed = true;
+
+    const now = stage.clock.now() / 1_000;
+    const event = { ...stage.fake.events[0]!, id: 'evt_measured' };
+    const { body, signature } = signed(event, SECRET, now);
+    for (let time = 0; time < 2; time++) await seen.inbox.accept(Buffer.from(body), signature);
+    await expect(seen.inbox.accept(Buffer.from(body), signed(event, 'whsec_of_somebody_else', now).signature)).rejects.toMatchObject({ code: 'bad_signature' });
+    await expect(seen.inbox.accept(Buffer.from(signed({ ...event, livemode: true }, SECRET, now).body), signed({ ...event, livemode: true }, SECRET, now).signature)).rejects.toMatchObject({ code: 'livemode_mismatch' });
+    stage.clock.advance(90_000);
+    expect(await figures()).toMatchObject({ apex_stripe_events_waiting: 1, apex_stripe_events_age_seconds: 90, 'apex_stripe_webhooks_total{result="stored"}': 1, 'apex_stripe_webhooks_total{result="duplicate"}': 1, 'apex_stripe_webhooks_total{result="bad_signature"}': 1, 'apex_stripe_webhooks_total{result="livemode_mismatch"}': 1 });
+    await seen.inbox.drain();
+    expect(await figures()).toMatchObject({ apex_stripe_events_waiting: 0, apex_stripe_events_age_seconds: 0, 'apex_stripe_events_total{outcome="applied"}': 1 });
+    const { differences } = await seen.audit.run();
+    stage.clock.advance(60_000);
+    expect(await figures()).toMatchObject({ apex_stripe_differences: differences.length, apex_stripe_comparison_age_seconds: 60 });
+    expect(Object.keys(await figures()).join()).not.toMatch(/measured|accountless|cus_|evt_/);
   });
 
   it('a live key refuses test data, and says what to do', async () => {

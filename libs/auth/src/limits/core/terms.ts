@@ -40,11 +40,14 @@ export interface CustomerTermsRow extends TermsRow {
 /** 20 % unless agreed otherwise. */
 const USUAL_RATE_PPM = 200_000;
 
+/** Null: it is yet to be agreed. */
+export const feeFrom = (base: Pick<TermsRow, 'platformFeePd'>, own: Pick<TermsRow, 'platformFeePd'> | null): bigint | null => own?.platformFeePd ?? base.platformFeePd;
+
 /** @param own null: nothing was agreed beside the tier */
 export function termsFrom(tier: Tier, base: TermsRow, own: CustomerTermsRow | null): Terms {
   return {
     tier,
-    platformFeePd: own?.platformFeePd ?? base.platformFeePd ?? 0n,
+    platformFeePd: feeFrom(base, own) ?? 0n,
     vbpRatePpm: own?.vbpRatePpm ?? base.vbpRatePpm ?? USUAL_RATE_PPM,
     vbpBilled: own?.vbpBilled ?? base.vbpBilled ?? true,
     limits: {

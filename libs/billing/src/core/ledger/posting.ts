@@ -4,6 +4,7 @@ export const ACCOUNTS = [
   'customer:receivable',
   'customer:credit',
   'customer:carried',
+  'customer:balance',
   'revenue:platform',
   'revenue:vbp',
   'revenue:bvm',
@@ -23,7 +24,7 @@ export interface PostingLine {
 /** Something that moved amounts between accounts, once: `kind` and `sourceId` name it within the customer. */
 export interface Posting {
   readonly customerId: string;
-  /** `statement`, `credit`, `payment`, `refund`, `dispute`, `credit_note`, `adjustment` */
+  /** `statement`, `credit`, `invoice`, `payment`, `refund`, `dispute`, `credit_note`, `adjustment` */
   readonly kind: string;
   /** The caller's, and the same on every retry: the id of the statement, of the payment, ... */
   readonly sourceId: string;

@@ -11,18 +11,19 @@ const REVENUE = { vbp: 'revenue:vbp', bvm: 'revenue:bvm', passthrough: 'passthro
 
 /**
  * What a closed statement does to the books: what was earned in the period goes to the receivables as far as it is charged,
- * to `customer:carried` as far as it is not yet, and the differences of the roundings to `rounding`. Sums to zero; accounts
- * that nothing happens to are left out.
+ * to `customer:carried` as far as it is not yet, and the differences of the roundings to `rounding`. The platform fee is
+ * among it only where no subscription asks for it. Sums to zero; accounts that nothing happens to are left out.
  */
-export function postingsOf({ invoice, terms }: StatementDocument): StatementPosting[] {
+export function postingsOf({ invoice, terms }: StatementDocument, isFeeInvoiced: boolean): StatementPosting[] {
   const cents = (amount: number): bigint => BigInt(amount) * PICODOLLARS_PER_CENT;
-  const platformFee = BigInt(terms.platformFeePicodollars);
+  const platformFee = isFeeInvoiced ? 0n : BigInt(terms.platformFeePicodollars);
+  const platformFeeCents = isFeeInvoiced ? 0 : invoice.platformFeeCents;
   const sum = (name: 'residualPicodollars' | 'carriedForwardPicodollars' | 'broughtForwardPicodollars'): bigint => invoice.lines.reduce((all, line) => all + BigInt(line[name]), 0n);
   const postings: StatementPosting[] = [
-    { account: 'customer:receivable', amountPd: cents(invoice.chargedCents) + cents(invoice.platformFeeCents) },
+    { account: 'customer:receivable', amountPd: cents(invoice.chargedCents) + cents(platformFeeCents) },
     { account: 'customer:credit', amountPd: cents(invoice.creditCents) },
     { account: 'customer:carried', amountPd: sum('carriedForwardPicodollars') - sum('broughtForwardPicodollars') },
-    { account: 'rounding', amountPd: sum('residualPicodollars') + platformFee - cents(invoice.platformFeeCents) },
+    { account: 'rounding', amountPd: sum('residualPicodollars') + platformFee - cents(platformFeeCents) },
     { account: 'revenue:platform', amountPd: -platformFee },
     ...invoice.lines.map(({ kind, ownPicodollars }) => ({ account: REVENUE[kind], amountPd: -BigInt(ownPicodollars) })),
   ];

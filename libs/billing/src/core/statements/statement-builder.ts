@@ -47,7 +47,7 @@ export class StatementBuilder {
   private readonly models = new Map<string, SavingsTotal>();
   private readonly priceVersions = new Set<string>();
   private readonly policyVersions = new Map<Uuid, number>();
-  private readonly months = new Map<string, ExperimentAccumulator>();
+  private readonly experiment = new ExperimentAccumulator();
   private readonly carried: readonly CarriedSavings[];
   private readonly correctionsSince: string | null;
   private readonly corrections = { receipts: 0, saving: 0n, lossless: 0n };
@@ -81,7 +81,7 @@ export class StatementBuilder {
   finish(facts: StatementFacts): StatementDocument {
     const { total, corrections, previous, period } = this;
     const claimed = { savingPd: total.saving + corrections.saving, losslessPd: total.lossless + corrections.lossless };
-    const experiment = this.estimate();
+    const experiment = estimateSaving(this.experiment);
     const billed = billedSavings({ period: period.start.toISOString(), claimed, carried: this.carried.map(carriedPeriod), experiment, bound: BOUND });
     const broughtForward = previous === null ? 0n : BigInt(previous.document.billing.carriedForwardPicodollars);
     const base = billed.billedPd + broughtForward;
@@ -164,16 +164,7 @@ export class StatementBuilder {
   }
 
   private observe({ requestId, actualPd, inputs: { cluster, arm, covariates } }: Receipt, at: number): void {
-    const month = monthOf(at);
-    let experiment = this.months.get(month);
-    if (experiment === undefined) this.months.set(month, (experiment = new ExperimentAccumulator(month)));
-    experiment.add({ requestId, cluster, arm, covariates, actualPd });
-  }
-
-  private estimate(): ExperimentResult {
-    const pooled = new ExperimentAccumulator('');
-    for (const month of this.months.values()) pooled.merge(month);
-    return estimateSaving(pooled);
+    this.experiment.add(monthOf(at), { requestId, cluster, arm, covariates, actualPd });
   }
 }
 

@@ -29,8 +29,8 @@ export function statementPage(document: StatementDocument, hash: string): string
 <h2>Amounts</h2>
 <table>${head(['Line', 'This period', 'Brought forward', 'Carried forward', 'Charged'])}${lines.join('')}
 ${row(['Credit', '', '', '', cents(-invoice.creditCents)])}
-${row(['Platform fee, billed with the subscription', '', '', '', cents(invoice.platformFeeCents)])}
-${row(['Charged', '', '', '', cents(invoice.chargedCents + invoice.platformFeeCents)], 'sum')}</table>
+${row(['Charged', '', '', '', cents(invoice.chargedCents)], 'sum')}
+${row(['Platform fee of the tier a month, asked for apart from these', '', '', '', cents(invoice.platformFeeCents)])}</table>
 <h2>From savings to the fee</h2>
 <table>${row(['What receipts claim', usd(billing.claimedPicodollars)])}${row(['of it by lossless caches', usd(billing.claimedLosslessPicodollars)])}${row(['of it corrections of earlier periods', usd(corrections.savingPicodollars)])}
 ${row(['Not borne out by the experiment', usd(billing.deniedPicodollars)])}${row(['Not proven in time', usd(billing.lapsedPicodollars)])}${row(['Billed savings', usd(billing.billedPicodollars)])}${row(['Losses brought forward', usd(billing.broughtForwardPicodollars)])}

@@ -125,7 +125,8 @@ describe('an invoice', () => {
         expect(BigInt(invoice.creditCents) * PICODOLLARS_PER_CENT).toBeLessThanOrEqual(creditPd > 0n ? creditPd : 0n);
         if (invoice.chargedCents > 0) expect(invoice.chargedCents + invoice.platformFeeCents).toBeGreaterThanOrEqual(50);
         const document = documentOf(invoice, platformFeePd);
-        expect(postingsOf(document).reduce((sum, { amountPd }) => sum + amountPd, 0n)).toBe(0n);
+        for (const isFeeInvoiced of [true, false]) expect(postingsOf(document, isFeeInvoiced).reduce((sum, { amountPd }) => sum + amountPd, 0n)).toBe(0n);
+        expect(postingsOf(document, true).some(({ account }) => account === 'revenue:platform')).toBe(false);
         expect(chargesOf(document).reduce((sum, { amountCents }) => sum + amountCents, 0)).toBe(invoice.chargedCents);
       }),
     );

@@ -19,6 +19,8 @@ export type DifferenceKind =
   | 'item_unknown_here'
   | 'item_twice'
   | 'item_differs'
+  | 'invoice_not_in_ledger'
+  | 'balance_differs'
   | 'payment_not_in_ledger'
   | 'payment_differs_in_ledger'
   | 'charge_stuck'

@@ -69,8 +69,13 @@ export function idempotencyKey(row: { readonly label: string; readonly customerI
   return row.generation === 0 ? key : `${key}:${row.generation + 1}`;
 }
 
+const NEVER_SENT = ['currency_not_usd', 'nothing_to_charge', 'under_minimum_charge'] as const;
+
+/** Every reason for which a charge waits for a person. */
+export const REFUSALS: readonly string[] = ['declined', 'missing', 'invalid', ...NEVER_SENT] satisfies readonly (FailureKind | (typeof NEVER_SENT)[number])[];
+
 /** Why an amount is not sent at all; null for one that is. A statement whose invoice would be under the minimum carries its amounts forward, and makes no charges. */
-export function refusalOf(charge: { readonly amountCents: bigint; readonly currency: string; readonly invoiceCents: bigint }): string | null {
+export function refusalOf(charge: { readonly amountCents: bigint; readonly currency: string; readonly invoiceCents: bigint }): (typeof NEVER_SENT)[number] | null {
   if (charge.currency !== 'usd') return 'currency_not_usd';
   if (charge.amountCents === 0n) return 'nothing_to_charge';
   if (charge.invoiceCents > 0n && charge.invoiceCents < MINIMUM_CHARGE_CENTS) return 'under_minimum_charge';

@@ -5,6 +5,8 @@ export interface CustomerSnapshot {
   readonly deleted: boolean;
   /** Whose it is, as we wrote into its metadata. */
   readonly customerId: string | null;
+  /** What Stripe keeps for them to set off against their next invoices: negative what is theirs, positive what they owe. */
+  readonly balanceCents: number;
 }
 
 export interface PriceSnapshot {
@@ -53,9 +55,18 @@ export interface InvoiceSnapshot {
   /** Why it could not be finalised. */
   readonly problem: string | null;
   readonly items: readonly InvoicedItem[];
+  /** The part of the total that is the subscription's: its fee, prorated where it changed within its period. */
+  readonly feeCents: number;
+  /** The part of the total that our charges are. */
+  readonly chargedCents: number;
+  /** By how much the customer's balance at Stripe rose when the invoice was finalised: what was not asked for in money. */
+  readonly balanceCents: number;
+  /** What credit notes took off before it was paid. */
+  readonly creditedCents: number;
   readonly createdAt: Date;
   readonly finalizedAt: Date | null;
   readonly paidAt: Date | null;
+  readonly voidedAt: Date | null;
   /** The id of the outbox row that asked for it, where one did. */
   readonly outboxId: string | null;
 }
@@ -77,6 +88,8 @@ export interface CreditNoteSnapshot {
   readonly status: string;
   readonly currency: string;
   readonly amountCents: number;
+  /** Taken off what was due. */
+  readonly prePaymentCents: number;
   /** Given back by refunds, which have postings of their own. */
   readonly refundedCents: number;
   readonly outOfBandCents: number;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { compareBooks, type CustomerBooks } from './books-diff.js';
 import { eventSchema, isTimely, targetOf } from './events.js';
-import { creditNotesOf, disputesOf, paymentOf, refundsOf, type StripePosting } from './postings.js';
+import { centsToPd, creditNotesOf, disputesOf, feeTakenBack, invoiceOf, paymentOf, refundsOf, type StripePosting } from './postings.js';
 import { lookupKeyOf, modeOfKey, tierOfPrice } from './prices.js';
 import { afterFailure, type FailureKind, idempotencyKey, refusalOf } from './sending.js';
 import { type InvoiceSnapshot } from './snapshots.js';
@@ -82,7 +82,7 @@ describe('sending', () => {
 });
 
 describe('postings', () => {
-  const invoice: InvoiceSnapshot = { id: 'in_1', customer: 'cus_1', subscription: null, number: 'A-1', status: 'paid', currency: 'usd', totalCents: 0, dueCents: 0, paidCents: 0, attempts: 1, nextPaymentAttempt: null, url: null, pdf: null, problem: null, items: [], createdAt: at(0), finalizedAt: at(0), paidAt: at(1), outboxId: null };
+  const invoice: InvoiceSnapshot = { id: 'in_1', customer: 'cus_1', subscription: null, number: 'A-1', status: 'paid', currency: 'usd', totalCents: 0, dueCents: 0, paidCents: 0, attempts: 1, nextPaymentAttempt: null, url: null, pdf: null, problem: null, items: [], feeCents: 0, chargedCents: 0, balanceCents: 0, creditedCents: 0, createdAt: at(0), finalizedAt: at(0), paidAt: at(1), voidedAt: null, outboxId: null };
   const amount = fc.integer({ min: 0, max: 10_000_000 });
   const sum = (postings: readonly StripePosting[]): bigint => postings.flatMap(({ lines }) => lines).reduce((all, { amountPd }) => all + amountPd, 0n);
   const on = (postings: readonly StripePosting[], account: string): bigint => postings.flatMap(({ lines }) => lines).filter((line) => line.account === account).reduce((all, { amountPd }) => all + amountPd, 0n);
@@ -91,22 +91,52 @@ describe('postings', () => {
   it('sum to nothing, whatever the amounts', () => {
     fc.assert(
       fc.property(amount, amount, amount, fc.constantFrom('issued', 'void'), (paid, rest, refunded, status) => {
-        const note = { id: 'cn_1', customer: 'cus_1', invoice: 'in_1', status, currency: 'usd', amountCents: rest + refunded + 3, refundedCents: refunded, outOfBandCents: 3, createdAt: at(0) };
+        const note = { id: 'cn_1', customer: 'cus_1', invoice: 'in_1', status, currency: 'usd', amountCents: rest + refunded + 3, prePaymentCents: rest, refundedCents: refunded, outOfBandCents: 3, createdAt: at(0) };
         expect(sum([...present(paymentOf({ ...invoice, paidCents: paid })), ...creditNotesOf(note)])).toBe(0n);
       }),
       { seed: 7 },
     );
   });
 
+  it('of an invoice and what becomes of it leave nothing on the receivable, and on the balance what Stripe says', () => {
+    const signed = fc.integer({ min: -10_000_000, max: 10_000_000 });
+    fc.assert(
+      fc.property(signed, amount, signed, signed, fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom('paid', 'void'), (feeCents, chargedCents, byHand, before, share, status) => {
+        const totalCents = feeCents + chargedCents + byHand;
+        // Stripe's own rule: what is left below zero goes on the balance, and what is on it is used first.
+        const dueCents = Math.max(0, totalCents + before);
+        const balanceCents = totalCents - dueCents;
+        const creditedCents = Math.floor(dueCents * share);
+        const one: InvoiceSnapshot = { ...invoice, status, totalCents, feeCents, chargedCents, balanceCents, creditedCents, paidCents: dueCents - creditedCents, voidedAt: at(2) };
+        const note = { id: 'cn_1', customer: 'cus_1', invoice: 'in_1', status: 'issued', currency: 'usd', amountCents: creditedCents, prePaymentCents: creditedCents, refundedCents: 0, outOfBandCents: 0, createdAt: at(1) };
+        const all = [...invoiceOf(one), ...creditNotesOf(note), ...present(paymentOf(one))];
+        expect(sum(all)).toBe(0n);
+        // The statement has put our charges there.
+        const cents = (account: string): bigint => on(all, account) / centsToPd(1);
+        expect(cents('customer:receivable') + BigInt(chargedCents)).toBe(0n);
+        expect(cents('customer:balance')).toBe(status === 'void' ? 0n : BigInt(balanceCents));
+        expect(cents('revenue:platform')).toBe(status === 'void' ? 0n : BigInt(-feeCents));
+        expect(cents('cash')).toBe(status === 'void' ? 0n : BigInt(dueCents - creditedCents));
+      }),
+      { seed: 7 },
+    );
+    expect(invoiceOf({ ...invoice, totalCents: 500, finalizedAt: null })).toEqual([]);
+  });
+
+  it('of a fee that the subscription asks for take all of it out of the statement', () => {
+    const taken = feeTakenBack({ id: 's', feePd: 1_234_567_890_123n, feeCents: 123n, at: at(0) });
+    expect([sum([taken]), on([taken], 'customer:receivable'), on([taken], 'revenue:platform')]).toEqual([0n, -1_230_000_000_000n, 1_234_567_890_123n]);
+  });
+
   it('of a refund with its credit note take the money once, and what was undone leaves nothing', () => {
     const refund = { id: 're_1', customer: 'cus_1', status: 'succeeded', currency: 'usd', amountCents: 500, createdAt: at(0) };
-    const note = { id: 'cn_1', customer: 'cus_1', invoice: 'in_1', status: 'issued', currency: 'usd', amountCents: 500, refundedCents: 500, outOfBandCents: 0, createdAt: at(0) };
+    const note = { id: 'cn_1', customer: 'cus_1', invoice: 'in_1', status: 'issued', currency: 'usd', amountCents: 500, prePaymentCents: 0, refundedCents: 500, outOfBandCents: 0, createdAt: at(0) };
     const both = [...refundsOf(refund), ...creditNotesOf(note)];
     expect([on(both, 'cash'), on(both, 'adjustments')]).toEqual([-5_000_000_000_000n, 5_000_000_000_000n]);
     const dispute = { id: 'du_1', customer: 'cus_1', status: 'won', currency: 'usd', amountCents: 500, createdAt: at(0) };
     for (const undone of [refundsOf({ ...refund, status: 'failed' }), disputesOf(dispute), creditNotesOf({ ...note, refundedCents: 0, status: 'void' })]) {
       expect(undone).toHaveLength(2);
-      for (const account of ['cash', 'adjustments', 'customer:receivable']) expect(on(undone, account)).toBe(0n);
+      for (const account of ['cash', 'adjustments', 'customer:receivable', 'customer:balance']) expect(on(undone, account)).toBe(0n);
     }
     expect([refundsOf({ ...refund, status: 'pending' }), disputesOf({ ...dispute, status: 'warning_needs_response' }), present(paymentOf({ ...invoice, status: 'open' }))]).toEqual([[], [], []]);
   });
