@@ -41,7 +41,11 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   harden(app, config.edge);
   app.useGlobalFilters(new ApexErrorFilter());
   setUpOpenApi(app);
-  await app.init();
+  await app.init().catch(async (error: unknown) => {
+    // What has begun ends: a process that goes on without an API must not keep its pools and timers.
+    await app.close().catch(() => undefined);
+    throw error;
+  });
 
   const server = app.getHttpServer() as Server;
   registerGauges(app.get(GatewayMetrics), {

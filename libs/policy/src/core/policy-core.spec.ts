@@ -5,7 +5,7 @@ import { type DecisionRequest } from '../ports/decision-layer.js';
 import { armOf, clusterOf, customerSecret, periodAt, secretHash } from './arm.js';
 import { DEFAULT_POLICY, policyDocumentSchema, type PolicySnapshot } from './policy-document.js';
 import { ReusableHmac } from './reusable-hmac.js';
-import { decideByRules } from './rule-decision.js';
+import { decideByRules, reasonsByRules } from './rule-decision.js';
 
 const text = (value: string): Buffer => Buffer.from(value);
 
@@ -123,7 +123,9 @@ describe('the decision by rules', () => {
   it('lets nothing act on a control, nor what the policy or a kill switch has off', () => {
     fc.assert(
       fc.property(requests, policies, killed, (request, policy, off) => {
-        const { decision, reasons } = decideByRules(request, policy, (mechanism: Mechanism) => off.includes(mechanism));
+        const isKilled = (mechanism: Mechanism): boolean => off.includes(mechanism);
+        const decision = decideByRules(request, policy, isKilled);
+        const reasons = reasonsByRules(request, policy, isKilled);
         expect(reasons.map(({ mechanism }) => mechanism)).toEqual(MECHANISMS);
         if (request.arm === 'control') expect(decision.exactCache).toBeNull();
         if (off.includes('exact_cache') || !policy.document.mechanisms.exact_cache.enabled || request.cacheHeader === 'off') expect(decision.exactCache).toBeNull();
@@ -138,8 +140,8 @@ describe('the decision by rules', () => {
     const policy: PolicySnapshot = { id: 'p', version: 1, customerId: null, document: DEFAULT_POLICY };
     const request: DecisionRequest = { customerId: 'a', model: 'm', deterministic: false, cacheHeader: null, cluster: 'c', arm: 'treated' };
     const alive = (): boolean => false;
-    expect(decideByRules(request, policy, alive).decision.exactCache).toBeNull();
-    expect(decideByRules({ ...request, cacheHeader: 'exact' }, policy, alive).decision.exactCache).toEqual({ ttlSeconds: 86_400 });
-    expect(decideByRules({ ...request, deterministic: true }, policy, alive).decision.exactCache).toEqual({ ttlSeconds: 86_400 });
+    expect(decideByRules(request, policy, alive).exactCache).toBeNull();
+    expect(decideByRules({ ...request, cacheHeader: 'exact' }, policy, alive).exactCache).toEqual({ ttlSeconds: 86_400 });
+    expect(decideByRules({ ...request, deterministic: true }, policy, alive).exactCache).toEqual({ ttlSeconds: 86_400 });
   });
 });

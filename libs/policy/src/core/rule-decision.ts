@@ -2,32 +2,40 @@ import { type Mechanism, MECHANISMS } from '@apex/usage';
 import { type Decision, type DecisionRequest, type Reason } from '../ports/decision-layer.js';
 import { type PolicySnapshot } from './policy-document.js';
 
+/** Whether all of a mechanism's use is stopped, whatever any policy says. */
+export type IsKilled = (mechanism: Mechanism) => boolean;
+
 /**
  * The decision that follows from the policy's knobs alone. On a control nothing acts, whatever the request asks for: a
  * control that could be talked out of being one would be none.
  */
-export function decideByRules(request: DecisionRequest, policy: PolicySnapshot, isKilled: (mechanism: Mechanism) => boolean): { readonly decision: Decision; readonly reasons: readonly Reason[] } {
-  const { mechanisms } = policy.document;
-  const reasons = MECHANISMS.map((mechanism): Reason => {
-    const no = (reason: Reason['reason']): Reason => ({ mechanism, use: false, reason });
-    if (!mechanisms[mechanism].enabled) return no('policy');
-    if (isKilled(mechanism)) return no('kill_switch');
-    if (request.arm === 'control') return no('control');
-    if (mechanism !== 'exact_cache') return { mechanism, use: true, reason: 'allowed' };
-    if (request.cacheHeader === 'off') return no('header');
-    if (request.deterministic || mechanisms.exact_cache.sampled) return { mechanism, use: true, reason: 'allowed' };
-    return request.cacheHeader === null ? no('sampled') : { mechanism, use: true, reason: 'asked_for' };
-  });
-  const uses = (wanted: Mechanism): boolean => reasons.some(({ mechanism, use }) => mechanism === wanted && use);
-  const { minTokens, minRecurrences } = mechanisms.prompt_cache;
+export function decideByRules(request: DecisionRequest, policy: PolicySnapshot, isKilled: IsKilled): Decision {
+  const { exact_cache: exactCache, prompt_cache: promptCache } = policy.document.mechanisms;
   return {
-    decision: {
-      policyId: policy.id,
-      policyVersion: policy.version,
-      arm: request.arm,
-      exactCache: uses('exact_cache') ? { ttlSeconds: mechanisms.exact_cache.ttlSeconds } : null,
-      promptCache: uses('prompt_cache') ? { minTokens, minRecurrences } : null,
-    },
-    reasons,
+    policyId: policy.id,
+    policyVersion: policy.version,
+    arm: request.arm,
+    exactCache: uses(reasonFor('exact_cache', request, policy, isKilled)) ? { ttlSeconds: exactCache.ttlSeconds } : null,
+    promptCache: uses(reasonFor('prompt_cache', request, policy, isKilled)) ? { minTokens: promptCache.minTokens, minRecurrences: promptCache.minRecurrences } : null,
   };
+}
+
+/** Why each mechanism acts or does not: what `decideByRules` goes by. */
+export const reasonsByRules = (request: DecisionRequest, policy: PolicySnapshot, isKilled: IsKilled): readonly Reason[] =>
+  MECHANISMS.map((mechanism) => {
+    const reason = reasonFor(mechanism, request, policy, isKilled);
+    return { mechanism, use: uses(reason), reason };
+  });
+
+const uses = (reason: Reason['reason']): boolean => reason === 'allowed' || reason === 'asked_for';
+
+function reasonFor(mechanism: Mechanism, request: DecisionRequest, policy: PolicySnapshot, isKilled: IsKilled): Reason['reason'] {
+  const { mechanisms } = policy.document;
+  if (!mechanisms[mechanism].enabled) return 'policy';
+  if (isKilled(mechanism)) return 'kill_switch';
+  if (request.arm === 'control') return 'control';
+  if (mechanism !== 'exact_cache') return 'allowed';
+  if (request.cacheHeader === 'off') return 'header';
+  if (request.deterministic || mechanisms.exact_cache.sampled) return 'allowed';
+  return request.cacheHeader === null ? 'sampled' : 'asked_for';
 }
