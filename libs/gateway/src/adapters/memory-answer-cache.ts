@@ -6,106 +6,118 @@ const CHUNK_BYTES = 128;
 
 export const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 
-/** Links of the list of entries, least recently used first. */
+/** A place in a list, least recently used first. Both ends of a list are one link without an entry. */
 interface Link {
   before: Link;
   after: Link;
+  readonly entry: Entry | null;
 }
 
-interface Entry extends Link {
+interface Entry {
   readonly answer: CachedAnswer;
   readonly bytes: number;
+  readonly among: Link;
+  readonly amongOwn: Link;
+}
+
+interface Customer {
+  readonly entries: Map<string, Entry>;
+  readonly ends: Link;
+  bytes: number;
 }
 
 /**
  * Answers in this process, the least recently used forgotten first. One customer can fill half of the room: beyond that its
  * own answers make way for each other, and everybody else's stay.
  *
- * A list beside the map: to put a key into a Map again and again, as a hot one would be, takes ever longer, as V8 keeps what
+ * Lists beside the maps: to put a key into a Map again and again, as a hot one would be, takes ever longer, as V8 keeps what
  * was deleted in the key's chain until it grows the table.
  */
 export class MemoryAnswerCache {
-  private readonly entries = new Map<string, Entry>();
-  private readonly bytesOf = new Map<string, number>();
+  private readonly customers = new Map<string, Customer>();
+  private readonly ends = newLink(null);
+  private answers = 0;
   private bytes = 0;
-  /** Both ends of the list. */
-  private readonly ends: Link;
 
-  constructor(private readonly maxBytes = DEFAULT_MEMORY_BYTES) {
-    const ends = {} as Link;
-    ends.before = ends.after = ends;
-    this.ends = ends;
-  }
+  constructor(private readonly maxBytes = DEFAULT_MEMORY_BYTES) {}
 
   get size(): { readonly answers: number; readonly bytes: number } {
-    return { answers: this.entries.size, bytes: this.bytes };
+    return { answers: this.answers, bytes: this.bytes };
   }
 
-  get(slot: CacheSlot): CachedAnswer | null {
-    const entry = this.entries.get(idOf(slot));
-    if (entry === undefined) return null;
-    if (this.ends.before !== entry) {
-      unlink(entry);
-      this.append(entry);
-    }
+  get({ customerId, hash }: CacheSlot): CachedAnswer | null {
+    const customer = this.customers.get(customerId);
+    const entry = customer?.entries.get(hash);
+    if (customer === undefined || entry === undefined) return null;
+    makeLast(entry.among, this.ends);
+    makeLast(entry.amongOwn, customer.ends);
     return entry.answer;
   }
 
   put(answer: CachedAnswer): void {
     this.drop(answer);
-    const { customerId } = answer;
+    const { customerId, hash } = answer;
     const bytes = bytesOf(answer);
     const share = this.maxBytes / 2;
     if (bytes > share) return;
-    const entry = { answer, bytes } as Entry;
-    this.entries.set(idOf(answer), entry);
-    this.append(entry);
-    this.add(customerId, bytes);
-    this.forgetWhile(() => this.bytes > this.maxBytes, null);
-    this.forgetWhile(() => this.bytesOf.get(customerId)! > share, customerId);
-  }
-
-  drop(slot: CacheSlot): void {
-    const id = idOf(slot);
-    const entry = this.entries.get(id);
-    if (entry === undefined) return;
-    this.entries.delete(id);
-    unlink(entry);
-    this.add(slot.customerId, -entry.bytes);
-  }
-
-  private add(customerId: string, bytes: number): void {
+    let customer = this.customers.get(customerId);
+    if (customer === undefined) this.customers.set(customerId, (customer = { entries: new Map(), ends: newLink(null), bytes: 0 }));
+    const entry = newEntry(answer, bytes);
+    customer.entries.set(hash, entry);
+    append(entry.among, this.ends);
+    append(entry.amongOwn, customer.ends);
+    customer.bytes += bytes;
     this.bytes += bytes;
-    const all = (this.bytesOf.get(customerId) ?? 0) + bytes;
-    if (all === 0) this.bytesOf.delete(customerId);
-    else this.bytesOf.set(customerId, all);
+    this.answers++;
+    while (this.bytes > this.maxBytes) this.drop(this.ends.after.entry!.answer);
+    while (customer.bytes > share) this.drop(customer.ends.after.entry!.answer);
   }
 
-  /** The oldest first; only a customer's own where one is given, which then has half of all, so that its next is not far. */
-  private forgetWhile(tooMuch: () => boolean, customerId: string | null): void {
-    for (let at = this.ends.after; at !== this.ends && tooMuch(); ) {
-      const { answer } = at as Entry;
-      at = at.after;
-      if (customerId === null || answer.customerId === customerId) this.drop(answer);
-    }
+  drop({ customerId, hash }: CacheSlot): void {
+    const customer = this.customers.get(customerId);
+    const entry = customer?.entries.get(hash);
+    if (customer === undefined || entry === undefined) return;
+    customer.entries.delete(hash);
+    unlink(entry.among);
+    unlink(entry.amongOwn);
+    customer.bytes -= entry.bytes;
+    this.bytes -= entry.bytes;
+    this.answers--;
+    if (customer.entries.size === 0) this.customers.delete(customerId);
   }
+}
 
-  private append(entry: Entry): void {
-    const { ends } = this;
-    entry.before = ends.before;
-    entry.after = ends;
-    ends.before.after = entry;
-    ends.before = entry;
-  }
+function newEntry(answer: CachedAnswer, bytes: number): Entry {
+  const entry = { answer, bytes } as { -readonly [K in keyof Entry]: Entry[K] };
+  entry.among = newLink(entry);
+  entry.amongOwn = newLink(entry);
+  return entry;
+}
+
+/** In no list yet, or an empty list. */
+function newLink(entry: Entry | null): Link {
+  const link = { entry } as Link;
+  link.before = link.after = link;
+  return link;
+}
+
+function makeLast(link: Link, ends: Link): void {
+  if (ends.before === link) return;
+  unlink(link);
+  append(link, ends);
+}
+
+function append(link: Link, ends: Link): void {
+  link.before = ends.before;
+  link.after = ends;
+  ends.before.after = link;
+  ends.before = link;
 }
 
 function unlink({ before, after }: Link): void {
   before.after = after;
   after.before = before;
 }
-
-/** No customer's id holds a colon. */
-const idOf = ({ customerId, hash }: CacheSlot): string => `${customerId}:${hash}`;
 
 function bytesOf({ chunks }: CachedAnswer): number {
   let bytes = ENTRY_BYTES + CHUNK_BYTES * chunks.length;

@@ -17,9 +17,13 @@ export class TieredResponseCache extends ResponseCache {
 
   peek(slot: CacheSlot): CachedAnswer | null {
     const answer = this.memory.get(slot);
-    if (answer === null || this.marks.isCurrent(answer)) return answer;
-    this.memory.drop(slot);
-    return null;
+    if (answer === null) return null;
+    if (!this.marks.isCurrent(answer)) {
+      this.memory.drop(slot);
+      return null;
+    }
+    this.shared?.again(answer);
+    return answer;
   }
 
   fetch(slot: CacheSlot): Promise<CachedAnswer | null> | null {
