@@ -309,6 +309,7 @@ describe('the answers of several processes', () => {
     const exact = exactOf(one);
     expect(new Set(await Promise.all(Array.from({ length: 100 }, () => ask(exact))))).toEqual(new Set([saying('once')]));
     expect(calls).toBe(1);
+    await until(async () => withRedis(testRedisUrl(), async (redis) => (await redis.exists(`${prefix}{acme}:${hash}`)) === 1), 'is in Redis');
     await until(() => two.cache.fetch({ customerId: 'acme', hash }) !== null, 'has heard of it');
     const other = exactOf(two);
     expect(new Set(await Promise.all(Array.from({ length: 100 }, () => ask(other))))).toEqual(new Set([saying('once')]));
