@@ -6,6 +6,15 @@ import { adjustmentHash, receiptHash, seal, type Sealable } from './core/savings
 /** Links of one transaction: its lock is short, and a long queue goes in many steps. */
 const BATCH = 500;
 
+// From one customer to the next by the index: `distinct` would read all that waits, each second.
+const CUSTOMERS_WAITING = `
+  with recursive waiting as (
+    (select customer_id from unsealed order by customer_id limit 1)
+    union all
+    select (select u.customer_id from unsealed u where u.customer_id > w.customer_id order by u.customer_id limit 1) from waiting w where w.customer_id is not null
+  )
+  select customer_id from waiting where customer_id is not null`;
+
 /**
  * Gives committed receipts and adjustments their place in their customer's chain. Any number of sealers may run anywhere:
  * a customer's chain is extended under a lock, in one transaction with the queue that it is taken from, so that a sealer
@@ -31,7 +40,7 @@ export class Sealer {
   }
 
   private async customersWaiting(): Promise<string[]> {
-    const rows = await this.dataSource.query<Array<{ customer_id: string }>>('select distinct customer_id from unsealed order by customer_id');
+    const rows = await this.dataSource.query<Array<{ customer_id: string }>>(CUSTOMERS_WAITING);
     return rows.map((row) => row.customer_id);
   }
 
