@@ -7,7 +7,7 @@ import { type RedisCacheLink } from './redis-cache-link.js';
 
 /** While Redis has so much to take that it has not taken, nothing more is sent. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
-/** How often answers are sent, and how many of them at most: 500 a second, which costs one or two hundredths of a core. */
+/** How often answers are sent, and how many of them at most: 500 a second. */
 const ROUND_MS = 20;
 const ROUND_ANSWERS = 10;
 const ROUND_BYTES = 1024 * 1024;

@@ -52,6 +52,13 @@ describe('SharingQueue', () => {
     expect([byNumber.size, byBytes.size]).toEqual([10, 10]);
   });
 
+  it('makes room for a customer whose part is full among their own', () => {
+    const queue = new SharingQueue(4);
+    for (const [hash, customer] of [['1', 'loud'], ['2', 'loud'], ['3', 'loud'], ['4', 'quiet']] as const) queue.offer(answer(hash, customer));
+    expect(queue.again(answer('3', 'loud'))).toBe(true);
+    expect(hashesOf(queue.take(9, 1_000))).toEqual(['3', '1', '4']);
+  });
+
   it('gives each answer at most once for each time it was let in, within its bounds, and all of them in the end', () => {
     const step = fc.record({ what: fc.constantFrom('offer', 'offer', 'again', 'take'), customer: fc.constantFrom('a', 'b', 'c'), hash: fc.nat(20), bytes: fc.nat(60) });
     fc.assert(

@@ -14,8 +14,8 @@ interface Share {
 }
 
 /**
- * Answers on their way to the other processes, a few at a time: to give one away costs as much as half a request, and most
- * are never asked for again. In a flood there are more than it is worth to give away, and some are passed over; one of them
+ * Answers on their way to the other processes, a few at a time: to give one away costs a good part of a request, and
+ * most are never asked for again. In a flood there are more than it is worth to give away, and some are passed over; one of them
  * that is asked for again goes before all that were asked for once.
  */
 export class SharingQueue {
@@ -44,12 +44,7 @@ export class SharingQueue {
     const place = placeOf(answer.hash);
     if (this.passedOver[place] !== answer.hash) return false;
     this.passedOver[place] = undefined;
-    const newest = this.askedOnce.at(-1);
-    if (this.isFull(answer) && newest !== undefined) {
-      this.askedOnce.pop();
-      this.count(newest, -1);
-      this.passOver(newest);
-    }
+    if (this.isFull(answer)) this.makeRoom(answer);
     return this.add(answer, this.askedAgain);
   }
 
@@ -73,6 +68,16 @@ export class SharingQueue {
     return taken;
   }
 
+  /** The newest of those that were asked for once is passed over; where it is the customer's own part that is full, of theirs. */
+  private makeRoom(answer: CachedAnswer): void {
+    const at = this.isOwnPartFull(answer) ? this.askedOnce.findLastIndex(({ customerId }) => customerId === answer.customerId) : this.askedOnce.length - 1;
+    if (at < 0) return;
+    for (const newest of this.askedOnce.splice(at, 1)) {
+      this.count(newest, -1);
+      this.passOver(newest);
+    }
+  }
+
   private add(answer: CachedAnswer, queue: CachedAnswer[]): boolean {
     if (this.isFull(answer)) {
       this.passOver(answer);
@@ -85,10 +90,12 @@ export class SharingQueue {
 
   private isFull(answer: CachedAnswer): boolean {
     const { maxAnswers, maxBytes, all } = this;
-    const more = bytesOf(answer);
-    if (all.answers >= maxAnswers || all.bytes + more > maxBytes) return true;
+    return all.answers >= maxAnswers || all.bytes + bytesOf(answer) > maxBytes || this.isOwnPartFull(answer);
+  }
+
+  private isOwnPartFull(answer: CachedAnswer): boolean {
     const own = this.shares.get(answer.customerId);
-    return own !== undefined && (own.answers >= maxAnswers / 2 || own.bytes + more > maxBytes / 2);
+    return own !== undefined && (own.answers >= this.maxAnswers / 2 || own.bytes + bytesOf(answer) > this.maxBytes / 2);
   }
 
   private count(answer: CachedAnswer, times: 1 | -1): void {
