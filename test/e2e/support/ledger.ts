@@ -12,10 +12,10 @@ export async function ledgerOf(simulator: RunningSimulator, work: () => Promise<
 /** The next row that the provider writes after `before` rows, for attempts whose end the client does not see. */
 export const nextRow = (simulator: RunningSimulator, before: number): Promise<LedgerEntry> => eventually("a row in the provider's ledger", () => simulator.ledger()[before]);
 
-/** Resolves when the provider is working on at least `count` attempts. */
-export async function whenBusy(simulator: RunningSimulator, count = 1): Promise<void> {
+/** Resolves when the provider is working on at least `count` attempts, or has ended as many since its ledger had `rows` rows. */
+export async function whenBusy(simulator: RunningSimulator, count = 1, rows = Infinity): Promise<void> {
   await eventually(`${count} attempts in flight at the provider`, async () => {
     const { inFlight } = (await (await fetch(`${simulator.origin}/__sim/status`)).json()) as { inFlight: number };
-    return inFlight >= count ? true : undefined;
+    return inFlight >= count || simulator.ledger().length >= rows + count || undefined;
   });
 }

@@ -23,8 +23,8 @@ describe('billing over HTTP', () => {
   };
   const hook = (): string => `${api.baseUrl}/api/webhooks/stripe`;
   const now = (): number => Math.floor(Date.now() / 1_000);
-  const start = (env: NodeJS.ProcessEnv): Promise<RunningApi> =>
-    startApi({ port: 0, host: '127.0.0.1', home, databaseUrl: database.url, redis: { url: null, note: 'not wanted here' }, role: 'all', simulatorUrl: 'http://127.0.0.1:9/v1', demo: false, env: { APEX_LOG_LEVEL: 'silent', APEX_ADMIN_TOKEN: ADMIN, ...env } });
+  const start = (env: NodeJS.ProcessEnv, where: { readonly home: string; readonly databaseUrl: string } = { home, databaseUrl: database.url }): Promise<RunningApi> =>
+    startApi({ port: 0, host: '127.0.0.1', ...where, redis: { url: null, note: 'not wanted here' }, role: 'all', simulatorUrl: 'http://127.0.0.1:9/v1', demo: false, env: { APEX_LOG_LEVEL: 'silent', APEX_ADMIN_TOKEN: ADMIN, ...env } });
 
   beforeAll(async () => {
     database = await createTestDatabase();
@@ -94,5 +94,18 @@ describe('billing over HTTP', () => {
     expect(wrong).toContain('STRIPE_SECRET_KEY');
     expect(wrong).not.toContain('whatever');
     await expect(start({ STRIPE_SECRET_KEY: 'sk_live_secret', STRIPE_API_BASE: 'http://127.0.0.1:1' })).rejects.toThrow('STRIPE_API_BASE');
+  });
+
+  it('does not start with a key of the other mode than what is stored, and leaves nothing open', async () => {
+    const other = await createTestDatabase();
+    const elsewhere = mkdtempSync(join(tmpdir(), 'apex-stripe-'));
+    try {
+      await other.dataSource.query('insert into stripe_mode (livemode) values (true)');
+      await expect(start({ STRIPE_SECRET_KEY: fake.key, STRIPE_API_BASE: fake.url }, { home: elsewhere, databaseUrl: other.url })).rejects.toThrow("this database holds Stripe's live data");
+      await until(async () => (await other.dataSource.query<unknown[]>('select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()')).length === 0, 'no connection is open');
+    } finally {
+      await other.drop();
+      rmSync(elsewhere, { recursive: true });
+    }
   });
 });
