@@ -1,5 +1,6 @@
 import { type Uuid } from '@apex/common';
-import { label, text, textList } from './ascii-json.js';
+import { label } from './ascii-json.js';
+import { callerJson } from './common-texts.js';
 import { attemptJson, recordJson } from './journal-rows.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from './usage.types.js';
 
@@ -11,8 +12,7 @@ import { type AttemptRow, type OpenEntry, type UsageRecordRow } from './usage.ty
  * The order of values is part of the journal's format: rows of an older release end sooner.
  */
 export const firstOpenJson = (r: UsageRecordRow, a: AttemptRow): string =>
-  `["${a.attempt_id}",${label(r.customer_id)},"${r.key_id}",${text(r.session)},${textList(r.tags)},${label(r.surface)},${label(r.path)},${label(r.cohort)},${label(r.cohort_reason)},` +
-  `${label(r.provider)},${label(r.requested_model)},${label(r.served_model)},${r.stream},${label(r.error_code)},"${r.started_at}","${a.started_at}",${label(a.key_owner)}]`;
+  `["${a.attempt_id}",${callerJson(r)},${label(r.error_code)},"${r.started_at}","${a.started_at}",${label(a.key_owner)}]`;
 
 type FirstOpen = [
   Uuid, string, Uuid, string | null, string[], UsageRecordRow['surface'], UsageRecordRow['path'], string, string | null,

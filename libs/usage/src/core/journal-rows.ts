@@ -1,4 +1,5 @@
-import { asciiJson, label, text, textList } from './ascii-json.js';
+import { asciiJson, label, text } from './ascii-json.js';
+import { callerJson, meteredJson, servedJson, whole } from './common-texts.js';
 import { type QuotedRates, type Receipt, type Spending } from './savings/receipt.types.js';
 import { type AttemptRow, type TokenUsage, type UsageRecordRow } from './usage.types.js';
 
@@ -80,16 +81,13 @@ export const ATTEMPT_COLUMNS = columns<AttemptRow>([
  * for every request: ids, times and counts need no escaping, and names that come again are escaped once.
  */
 export const recordJson = (r: UsageRecordRow): string =>
-  `["${r.request_id}",${label(r.customer_id)},"${r.key_id}",${text(r.session)},${textList(r.tags)},${label(r.surface)},${label(r.path)},${label(r.cohort)},${label(r.cohort_reason)},${label(r.provider)},` +
-  `${label(r.requested_model)},${label(r.served_model)},${r.stream},${label(r.status)},${whole(r.http_status)},${label(r.error_code)},${whole(r.attempts)},${whole(r.unknown_attempts)},` +
-  `${whole(r.prompt_tokens)},${whole(r.cached_tokens)},${whole(r.cache_write_tokens)},${whole(r.completion_tokens)},${whole(r.reasoning_tokens)},` +
-  `${label(r.usage_source)},${whole(r.cost_pd)},${label(r.pricing)},${label(r.price_version)},"${r.started_at}",${whole(r.first_byte_ms)},${whole(r.duration_ms)}]`;
+  `["${r.request_id}",${callerJson(r)},${label(r.status)},${whole(r.http_status)},${label(r.error_code)},${whole(r.attempts)},${whole(r.unknown_attempts)},` +
+  `${meteredJson(r)},"${r.started_at}",${whole(r.first_byte_ms)},${whole(r.duration_ms)}]`;
 
 /** An attempt's values in the order of `ATTEMPT_COLUMNS`, as ASCII JSON that Postgres can store. */
 export const attemptJson = (a: AttemptRow): string =>
   `["${a.attempt_id}","${a.request_id}",${whole(a.attempt_no)},${label(a.customer_id)},${label(a.provider)},${label(a.model)},${label(a.status)},${whole(a.http_status)},${label(a.error_code)},` +
-  `${text(a.provider_response_id)},${whole(a.prompt_tokens)},${whole(a.cached_tokens)},${whole(a.cache_write_tokens)},${whole(a.completion_tokens)},${whole(a.reasoning_tokens)},` +
-  `${label(a.usage_source)},${whole(a.cost_pd)},${label(a.pricing)},${label(a.price_version)},"${a.started_at}",${whole(a.duration_ms)},${label(a.key_owner)}]`;
+  `${text(a.provider_response_id)},${meteredJson(a)},"${a.started_at}",${whole(a.duration_ms)},${label(a.key_owner)}]`;
 
 /** A row of `receipts`. */
 export interface ReceiptRow {
@@ -124,7 +122,7 @@ export const receiptJson = (r: Receipt): string =>
 
 /** The same value that JSON.stringify would spell, member by member for the reason of `recordJson`. */
 const receiptInputsJson = (r: Receipt['inputs']): string =>
-  `{"v":${r.v},"provider":${label(r.provider)},"requestedModel":${label(r.requestedModel)},"servedModel":${label(r.servedModel)},"arm":"${r.arm}","cluster":${text(r.cluster)},` +
+  `{${servedJson(r)},"cluster":${text(r.cluster)},` +
   `"covariates":{"promptCostPd":${whole(r.covariates.promptCostPd)},"requestedModel":${label(r.covariates.requestedModel)},"maxTokens":${whole(r.covariates.maxTokens)}},` +
   `"policyId":"${r.policyId}","policyVersion":${whole(r.policyVersion)},"baseline":{"usage":${usageJson(r.baseline.usage)},"rates":${ratesJson(r.baseline.rates)}},` +
   `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"steps":${r.steps.length === 0 ? '[]' : asciiJson(r.steps)},"spent":[${r.spent.map(spendingJson).join(',')}],"voidReason":${label(r.voidReason)}}`;
@@ -142,9 +140,6 @@ function ratesJson(rates: QuotedRates): string {
   if (json === undefined) ratesTexts.set(rates, (json = asciiJson(rates)));
   return json;
 }
-
-/** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
-const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);
 
 /** The row again, by name: for people to read. */
 export const named = (columnsOfRow: ReadonlyArray<{ readonly name: string }>, values: readonly unknown[]): Record<string, unknown> =>

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { type Uuid } from '@apex/common';
 import { canonicalJson } from './canonical-json.js';
 import { type AdjustmentFact, type Receipt } from './receipt.types.js';
@@ -24,7 +24,7 @@ export interface Link extends Sealable {
 /** Before a customer's first link. */
 export const GENESIS: Hash = '0'.repeat(64);
 
-const sha256 = (text: string): Hash => createHash('sha256').update(text, 'utf8').digest('hex');
+const sha256 = (text: string): Hash => digest('sha256', text, 'hex');
 
 /** Over the inputs and the amounts: neither can be changed without the other, and both not without the chain. */
 export const receiptHash = ({ requestId, customerId, inputs, baselinePd, actualPd, savingPd, shares, overheadPd, status, reason }: Receipt): Hash =>

@@ -1,0 +1,87 @@
+import { label, text, textList } from './ascii-json.js';
+import { type ReceiptInputs } from './savings/receipt.types.js';
+import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
+
+/*
+ * Parts of rows that come again as they were. A row is put together from some forty texts, and what that costs is a matter
+ * of their number: one text for many halves it.
+ */
+
+/** Enough for every key that is in use at once. */
+const MAX_KEYS = 4_096;
+
+type Caller = Pick<UsageRecordRow, 'customer_id' | 'session' | 'tags' | 'surface' | 'path' | 'cohort' | 'cohort_reason' | 'provider' | 'requested_model' | 'served_model' | 'stream'>;
+
+interface CallerText extends Caller {
+  readonly json: string;
+}
+
+const callers = new Map<string, CallerText>();
+
+/**
+ * A record's values from `customer_id` to `stream`. Its open and its close share them, and mostly the key's next request
+ * as well: the last of each key is remembered, within a bound.
+ */
+export function callerJson(r: Caller & Pick<UsageRecordRow, 'key_id'>): string {
+  const last = callers.get(r.key_id);
+  if (
+    last !== undefined && last.customer_id === r.customer_id && last.session === r.session && last.tags === r.tags && last.surface === r.surface && last.path === r.path && last.cohort === r.cohort &&
+    last.cohort_reason === r.cohort_reason && last.provider === r.provider && last.requested_model === r.requested_model && last.served_model === r.served_model && last.stream === r.stream
+  ) {
+    return last.json;
+  }
+  const json = flat(
+    `${label(r.customer_id)},"${r.key_id}",${text(r.session)},${textList(r.tags)},${label(r.surface)},${label(r.path)},${label(r.cohort)},${label(r.cohort_reason)},` +
+    `${label(r.provider)},${label(r.requested_model)},${label(r.served_model)},${r.stream}`,
+  );
+  const { customer_id, session, tags, surface, path, cohort, cohort_reason, provider, requested_model, served_model, stream } = r;
+  if (callers.size >= MAX_KEYS && last === undefined) callers.clear();
+  callers.set(r.key_id, { customer_id, session, tags, surface, path, cohort, cohort_reason, provider, requested_model, served_model, stream, json });
+  return json;
+}
+
+type Metered = Pick<AttemptRow, 'prompt_tokens' | 'cached_tokens' | 'cache_write_tokens' | 'completion_tokens' | 'reasoning_tokens' | 'usage_source' | 'cost_pd' | 'pricing' | 'price_version'>;
+
+let lastMetered: Metered | null = null;
+let lastMeteredJson = '';
+
+/** The values from `prompt_tokens` to `price_version`. A record with one attempt has the attempt's, and is spelled just before it. */
+export function meteredJson(m: Metered): string {
+  const last = lastMetered;
+  if (
+    last !== null && last.prompt_tokens === m.prompt_tokens && last.cached_tokens === m.cached_tokens && last.cache_write_tokens === m.cache_write_tokens && last.completion_tokens === m.completion_tokens &&
+    last.reasoning_tokens === m.reasoning_tokens && last.usage_source === m.usage_source && last.cost_pd === m.cost_pd && last.pricing === m.pricing && last.price_version === m.price_version
+  ) {
+    return lastMeteredJson;
+  }
+  lastMetered = m;
+  lastMeteredJson =
+    `${whole(m.prompt_tokens)},${whole(m.cached_tokens)},${whole(m.cache_write_tokens)},${whole(m.completion_tokens)},${whole(m.reasoning_tokens)},` +
+    `${label(m.usage_source)},${whole(m.cost_pd)},${label(m.pricing)},${label(m.price_version)}`;
+  return lastMeteredJson;
+}
+
+type Served = Pick<ReceiptInputs, 'v' | 'provider' | 'requestedModel' | 'servedModel' | 'arm'>;
+
+interface ServedText extends Served {
+  readonly json: string;
+}
+
+const served = new Map<string, ServedText>();
+
+/** A receipt's inputs from `v` to `arm`; the last of each requested model is remembered, within a bound. */
+export function servedJson(r: Served): string {
+  const last = served.get(r.requestedModel);
+  if (last !== undefined && last.v === r.v && last.provider === r.provider && last.servedModel === r.servedModel && last.arm === r.arm) return last.json;
+  const json = flat(`"v":${r.v},"provider":${label(r.provider)},"requestedModel":${label(r.requestedModel)},"servedModel":${label(r.servedModel)},"arm":"${r.arm}"`);
+  const { v, provider, requestedModel, servedModel, arm } = r;
+  if (served.size >= MAX_KEYS && last === undefined) served.clear();
+  served.set(requestedModel, { v, provider, requestedModel, servedModel, arm, json });
+  return json;
+}
+
+/** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
+export const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);
+
+/** One piece of memory: a text put together from parts is kept as these parts until it is read, each time that it is read. */
+const flat = (ascii: string): string => Buffer.from(ascii, 'latin1').toString('latin1');
