@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { listSegments } from '../src/adapters/journal-files.js';
 import { type JournalWriter } from '../src/adapters/journal-writer.js';
 import { SegmentReader } from '../src/adapters/segment-reader.js';
-import { RowType } from '../src/core/journal.codec.js';
+import { rowId, RowType } from '../src/core/journal.codec.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from '../src/core/usage.types.js';
 
 /** `open` as a promise, for tests. */
@@ -19,9 +19,9 @@ export async function journalled(directory: string): Promise<{ opens: string[]; 
   const reader = new SegmentReader();
   for (const { path } of listSegments(directory)) {
     await reader.read(path, 0, statSync(path).size, {
-      row: (type, id) => {
-        if (type === RowType.openRecord || type === RowType.openFirst) found.opens.push(id);
-        if (type === RowType.closeRecord) found.closes.push(id);
+      row: (type, bytes, start) => {
+        if (type === RowType.openRecord || type === RowType.openFirst) found.opens.push(rowId(bytes, start));
+        if (type === RowType.closeRecord) found.closes.push(rowId(bytes, start));
       },
       wantsMore: () => true,
     });

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type OpenRows, firstOpenRows } from '../core/first-open.js';
-import { RowType, type RowVisitor } from '../core/journal.codec.js';
+import { rowId, RowType, type RowVisitor } from '../core/journal.codec.js';
 import { BacklogAge } from './backlog-age.js';
 import { type JournalPosition, type JournalWriter } from './journal-writer.js';
 import { RecordBatch } from './record-batch.js';
@@ -161,7 +161,7 @@ const isBefore = (a: JournalPosition, b: JournalPosition): boolean => a.segment 
 export class ClosesInto implements RowVisitor {
   constructor(private readonly batch: RecordBatch) {}
 
-  row(type: RowType, _id: string, bytes: Buffer, start: number, end: number): void {
+  row(type: RowType, bytes: Buffer, start: number, end: number): void {
     if (type === RowType.closeRecord) this.batch.addRecord(bytes, start, end);
     else if (type === RowType.closeAttempt) this.batch.addAttempt(bytes, start, end);
     else if (type === RowType.closeReceipt) this.batch.addReceipt(bytes, start, end);
@@ -181,14 +181,16 @@ class LiveOpens implements RowVisitor {
     private readonly segment: Segment,
   ) {}
 
-  row(type: RowType, id: string, bytes: Buffer, start: number, end: number): void {
+  row(type: RowType, bytes: Buffer, start: number, end: number): void {
     if (type === RowType.openAttempt) {
-      this.open?.attempts.push({ id, json: Buffer.from(bytes.subarray(start, end)) });
+      this.open?.attempts.push({ id: rowId(bytes, start), json: Buffer.from(bytes.subarray(start, end)) });
       return;
     }
     this.finish();
+    if (type !== RowType.openFirst && type !== RowType.openRecord) return;
+    const id = rowId(bytes, start);
     if (type === RowType.openFirst) this.open = { id, ...firstOpenRows(id, bytes.toString('latin1', start, end)) };
-    if (type === RowType.openRecord) this.open = { id, record: Buffer.from(bytes.subarray(start, end)), attempts: [] };
+    else this.open = { id, record: Buffer.from(bytes.subarray(start, end)), attempts: [] };
   }
 
   finish(): void {

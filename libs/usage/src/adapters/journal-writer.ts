@@ -127,7 +127,6 @@ export class JournalWriter extends UsageRecorder {
       if (receipt !== null) this.group.addRow(RowType.closeReceipt, receipt.requestId, receiptJson(receipt));
       this.group.endEntry();
     } catch (error) {
-      this.group.dropEntry();
       this.refuse(done, error);
       return false;
     }

@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { type Uuid } from '@apex/common';
 import { type OpenRows, firstOpenRows } from '../core/first-open.js';
-import { RowType, type RowVisitor } from '../core/journal.codec.js';
+import { rowId, RowType, type RowVisitor } from '../core/journal.codec.js';
 import { ClosesInto } from './batcher.js';
 import { type SegmentFile } from './journal-files.js';
 import { RecordBatch } from './record-batch.js';
@@ -69,7 +69,8 @@ class ReplayVisitor implements RowVisitor {
     this.closes = new ClosesInto(batch);
   }
 
-  row(type: RowType, id: Uuid, bytes: Buffer, start: number, end: number): void {
+  row(type: RowType, bytes: Buffer, start: number, end: number): void {
+    const id = rowId(bytes, start);
     switch (type) {
       case RowType.openRecord:
         this.endOfFrame();
@@ -85,11 +86,11 @@ class ReplayVisitor implements RowVisitor {
       case RowType.closeRecord:
         this.endOfFrame();
         this.opens.delete(id);
-        this.closes.row(type, id, bytes, start, end);
+        this.closes.row(type, bytes, start, end);
         return;
       case RowType.closeAttempt:
       case RowType.closeReceipt:
-        this.closes.row(type, id, bytes, start, end);
+        this.closes.row(type, bytes, start, end);
     }
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { GroupEncoder, MAX_ENTRY_BYTES, RowType, type RowVisitor, scanFrames } from './journal.codec.js';
+import { GroupEncoder, MAX_ENTRY_BYTES, rowId, RowType, type RowVisitor, scanFrames } from './journal.codec.js';
 
 interface Row {
   type: RowType;
@@ -9,8 +9,8 @@ interface Row {
 
 class Collector implements RowVisitor {
   readonly rows: Row[] = [];
-  row(type: RowType, id: string, bytes: Buffer, start: number, end: number): void {
-    this.rows.push({ type, id, json: bytes.toString('utf8', start, end) });
+  row(type: RowType, bytes: Buffer, start: number, end: number): void {
+    this.rows.push({ type, id: rowId(bytes, start), json: bytes.toString('utf8', start, end) });
   }
   wantsMore(): boolean {
     return true;

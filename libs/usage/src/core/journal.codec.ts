@@ -35,7 +35,8 @@ export class GroupEncoder {
   private buffer = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
   private length = 0;
   private frameStart = -1;
-  private entryStart = 0;
+  /** A character is a byte. One text is one call into the runtime, whatever it was put together from. */
+  private entry = '';
 
   /** Bytes collected so far, the open frame included. */
   get size(): number {
@@ -44,41 +45,39 @@ export class GroupEncoder {
 
   /** Rows between `beginEntry` and `endEntry` stay together in one frame. */
   beginEntry(): void {
-    if (this.frameStart < 0) {
-      this.reserve(FRAME_HEADER);
-      this.frameStart = this.length;
-      this.length += FRAME_HEADER;
-    }
-    this.entryStart = this.length;
+    this.entry = '';
   }
 
-  /** @param json ASCII alone: a character is a byte */
+  /**
+   * @param json ASCII alone: a character is a byte
+   * @throws RangeError for what is no id
+   */
   addRow(type: RowType, id: Uuid, json: string): void {
-    this.reserve(ROW_HEADER + json.length);
-    this.buffer.write(json, this.length + ROW_HEADER, 'latin1');
-    this.addHeader(type, id, json.length);
+    if (id.length !== ID_BYTES) throw new RangeError(`not an id: ${id.length} characters`);
+    const { length } = json;
+    this.entry += String.fromCharCode(type, length & 0xff, (length >>> 8) & 0xff, (length >>> 16) & 0xff, length >>> 24) + id + json;
   }
 
   /** A row whose JSON was encoded before. */
   addEncodedRow(type: RowType, id: Uuid, json: Buffer): void {
-    this.reserve(ROW_HEADER + json.length);
-    json.copy(this.buffer, this.length + ROW_HEADER);
-    this.addHeader(type, id, json.length);
+    this.addRow(type, id, json.toString('latin1'));
   }
 
   /** @throws RangeError when the entry is larger than a reader accepts; it is then not in the group. */
   endEntry(): void {
-    const bytes = this.length - this.entryStart;
-    if (bytes > MAX_ENTRY_BYTES) {
-      this.dropEntry();
-      throw new RangeError(`a journal entry of ${bytes} bytes is larger than ${MAX_ENTRY_BYTES}`);
+    const { entry } = this;
+    this.entry = '';
+    const bytes = entry.length;
+    if (bytes > MAX_ENTRY_BYTES) throw new RangeError(`a journal entry of ${bytes} bytes is larger than ${MAX_ENTRY_BYTES}`);
+    if (bytes === 0) return;
+    this.reserve(FRAME_HEADER + bytes);
+    if (this.frameStart < 0) {
+      this.frameStart = this.length;
+      this.length += FRAME_HEADER;
     }
+    this.buffer.write(entry, this.length, 'latin1');
+    this.length += bytes;
     if (this.length - this.frameStart - FRAME_HEADER >= FRAME_TARGET) this.sealFrame();
-  }
-
-  /** Takes back what was added since `beginEntry`. */
-  dropEntry(): void {
-    this.length = this.entryStart;
   }
 
   /** The group as it goes to the file; valid until `reset`. */
@@ -93,24 +92,11 @@ export class GroupEncoder {
     if (this.buffer.length > KEPT_CAPACITY) this.buffer = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
   }
 
-  private addHeader(type: RowType, id: Uuid, bytes: number): void {
-    if (id.length !== ID_BYTES) throw new RangeError(`not an id: ${id.length} characters`);
-    const at = this.length;
-    this.buffer[at] = type;
-    this.buffer.writeUInt32LE(bytes, at + 1);
-    this.buffer.write(id, at + 5, ID_BYTES, 'latin1');
-    this.length = at + ROW_HEADER + bytes;
-  }
-
   private sealFrame(): void {
     if (this.frameStart < 0) return;
     const start = this.frameStart;
     const payload = this.length - start - FRAME_HEADER;
     this.frameStart = -1;
-    if (payload === 0) {
-      this.length = start;
-      return;
-    }
     MAGIC.copy(this.buffer, start);
     this.buffer.writeUInt32LE(payload, start + 4);
     this.buffer.writeUInt32LE(crc32(this.buffer.subarray(start + FRAME_HEADER, this.length), payload), start + 8);
@@ -127,12 +113,15 @@ export class GroupEncoder {
 const INITIAL_CAPACITY = 1 << 18;
 const KEPT_CAPACITY = 1 << 24;
 
-/** Sees the rows of intact frames, in order. `json` is a range of `bytes`, which are the reader's: copy what you keep. */
+/** Sees the rows of intact frames, in order. A row's JSON is a range of `bytes`, which are the reader's: copy what you keep. */
 export interface RowVisitor {
-  row(type: RowType, id: Uuid, bytes: Buffer, jsonStart: number, jsonEnd: number): void;
+  row(type: RowType, bytes: Buffer, jsonStart: number, jsonEnd: number): void;
   /** Asked after each frame; false ends the scan behind it. */
   wantsMore(): boolean;
 }
+
+/** The id of the row whose JSON starts there; most readers of most rows do not ask. */
+export const rowId = (bytes: Buffer, jsonStart: number): Uuid => bytes.toString('latin1', jsonStart - ID_BYTES, jsonStart);
 
 export interface ScanResult {
   /** How far the bytes were understood or given up; what is behind may be the start of a frame. */
@@ -193,7 +182,7 @@ function visitRows(bytes: Buffer, start: number, end: number, visitor: RowVisito
     const jsonStart = at + ROW_HEADER;
     const jsonEnd = jsonStart + bytes.readUInt32LE(at + 1);
     if (jsonEnd > end) return;
-    visitor.row(bytes[at] as RowType, bytes.toString('latin1', at + 5, jsonStart), bytes, jsonStart, jsonEnd);
+    visitor.row(bytes[at] as RowType, bytes, jsonStart, jsonEnd);
     at = jsonEnd;
   }
 }
