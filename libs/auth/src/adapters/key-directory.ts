@@ -16,6 +16,8 @@ import { BEGINNING, type ProviderKeyRow, readChanges } from './directory-snapsho
 
 const CHANNEL = 'apex.keys';
 const DEFAULT_POLL_MS = 500;
+/** Of keys that were presented since the last look. */
+const MAX_DIGESTS = 1_024;
 
 /**
  * The key store, and the terms, in this process' memory. It loads everything at start (no start without Postgres), then follows
@@ -32,6 +34,11 @@ export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, 
   private latest: Promise<void> = Promise.resolve();
   private queued: Promise<void> | null = null;
   private readonly unreadable = new Set<string>();
+  /**
+   * Keys in use and their hashes: a key in use is presented with every request. What a hash stands for is asked anew each
+   * time, only live keys come in, and none stays longer than until the next look.
+   */
+  private readonly digests = new Map<string, string>();
   private timer: NodeJS.Timeout | null = null;
   private unsubscribe: () => void = () => undefined;
   private stopped = false;
@@ -56,14 +63,20 @@ export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, 
 
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
+    this.digests.clear();
     this.unsubscribe();
     if (this.timer) clearTimeout(this.timer);
     await this.latest.catch(() => undefined);
   }
 
   override authenticate(presented: string, nowMs: number): AuthenticatedKey | KeyDenial {
+    const known = this.digests.get(presented);
+    if (known !== undefined) return this.state.authenticate(known, nowMs);
     if (!isToken('apex_', presented)) return 'unknown_key';
-    return this.state.authenticate(hash('sha256', presented, 'hex'), nowMs);
+    const digest = hash('sha256', presented, 'hex');
+    const answer = this.state.authenticate(digest, nowMs);
+    if (typeof answer !== 'string' && this.digests.size < MAX_DIGESTS) this.digests.set(presented, digest);
+    return answer;
   }
 
   override providerCredential(customerId: string, provider: string): ProviderCredential | null {
@@ -154,7 +167,10 @@ export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, 
 
   private schedule(): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => void this.follow().finally(() => this.schedule()), this.pollMs);
+    this.timer = setTimeout(() => {
+      this.digests.clear();
+      void this.follow().finally(() => this.schedule());
+    }, this.pollMs);
     this.timer.unref();
   }
 }

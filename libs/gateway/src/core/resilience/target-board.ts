@@ -15,7 +15,9 @@ const LEAST_SCORE = 0.05;
 
 /** The health of every target that this process has called. Cheap, and nobody else's: no process waits for another to learn. */
 export class TargetBoard {
-  private readonly healths = new Map<string, TargetHealth>();
+  /** By provider, and by model: asked several times for each request, so that names are not put together for it. */
+  private readonly healths = new Map<string, Map<string, TargetHealth>>();
+  private size = 0;
 
   /**
    * The candidates to try, in order: those of equal rank shuffled by weight x health, fallbacks behind them in the order
@@ -55,11 +57,10 @@ export class TargetBoard {
   /** How many targets' breakers are in which state, by provider. Targets themselves are not named: callers choose models. */
   breakers(nowMs: number): ReadonlyMap<string, Readonly<Record<BreakerState, number>>> {
     const counts = new Map<string, Record<BreakerState, number>>();
-    for (const [name, health] of this.healths) {
-      const provider = name.slice(0, name.indexOf(' '));
-      let states = counts.get(provider);
-      if (states === undefined) counts.set(provider, (states = { closed: 0, open: 0, half_open: 0 }));
-      states[health.state(nowMs)]++;
+    for (const [provider, models] of this.healths) {
+      const states: Record<BreakerState, number> = { closed: 0, open: 0, half_open: 0 };
+      for (const health of models.values()) states[health.state(nowMs)]++;
+      counts.set(provider, states);
     }
     return counts;
   }
@@ -71,15 +72,21 @@ export class TargetBoard {
     return (verdict, nowMs) => health.end(verdict, nowMs);
   }
 
-  private health(target: Target): TargetHealth {
-    const name = `${target.provider.name} ${target.model}`;
-    let health = this.healths.get(name);
-    if (health === undefined) {
-      // Requests under way keep their object: what is forgotten here is only the past of targets.
-      if (this.healths.size >= MAX_TARGETS) this.healths.clear();
-      health = new TargetHealth();
-      this.healths.set(name, health);
+  private health({ provider, model }: Target): TargetHealth {
+    return this.healths.get(provider.name)?.get(model) ?? this.added(provider.name, model);
+  }
+
+  private added(provider: string, model: string): TargetHealth {
+    // Requests under way keep their object: what is forgotten here is only the past of targets.
+    if (this.size >= MAX_TARGETS) {
+      this.healths.clear();
+      this.size = 0;
     }
+    let models = this.healths.get(provider);
+    if (models === undefined) this.healths.set(provider, (models = new Map()));
+    const health = new TargetHealth();
+    models.set(model, health);
+    this.size++;
     return health;
   }
 }
