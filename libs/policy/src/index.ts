@@ -4,4 +4,4 @@ export { KILL_SWITCHES, RuleDecisionLayer } from './adapters/rule-decision-layer
 export { ActivePolicies } from './ports/policies.js';
 export { type Decision, DecisionLayer, type DecisionRequest, type Reason } from './ports/decision-layer.js';
 export { armOf, clusterOf, type Period, periodAt, secretHash } from './core/arm.js';
-export { DEFAULT_POLICY, type PolicyDocument, policyDocumentSchema, type PolicySnapshot } from './core/policy-document.js';
+export { DEFAULT_POLICY, letsAnythingAct, type PolicyDocument, policyDocumentSchema, type PolicySnapshot } from './core/policy-document.js';

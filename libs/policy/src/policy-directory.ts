@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type ContentBox, NONCE_BYTES } from '@apex/auth';
 import { type Clock, newId } from '@apex/common';
+import { PairCache } from '@apex/flags';
 import { LiveState } from '@apex/queue';
 import { type DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -43,7 +44,7 @@ export class PolicyDirectory extends ActivePolicies {
   private everybodys: PolicySnapshot | null = null;
   private own = new Map<string, PolicySnapshot>();
   private roots = new Map<string, Buffer>();
-  private secrets = new Map<string, Buffer>();
+  private readonly secrets = new PairCache<Buffer>(MAX_SECRETS);
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: PolicyDirectoryOptions) {
@@ -76,14 +77,12 @@ export class PolicyDirectory extends ActivePolicies {
 
   secretAt(customerId: string, atMs: number): Buffer | null {
     const period = periodAt(atMs).name;
-    const name = `${period} ${customerId}`;
-    const known = this.secrets.get(name);
+    const known = this.secrets.get(period, customerId);
     if (known !== undefined) return known;
     const root = this.roots.get(period);
     if (root === undefined) return null;
-    if (this.secrets.size >= MAX_SECRETS) this.secrets.clear();
     const secret = customerSecret(root, customerId);
-    this.secrets.set(name, secret);
+    this.secrets.set(period, customerId, secret);
     return secret;
   }
 
@@ -130,7 +129,7 @@ export class PolicyDirectory extends ActivePolicies {
     this.everybodys = everybodys ?? this.everybodys;
     this.own = own;
     this.roots = roots;
-    this.secrets = new Map();
+    this.secrets.clear();
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ActivePolicies, armOf, clusterOf, type DecisionLayer } from '@apex/policy';
+import { type ActivePolicies, armOf, clusterOf, type DecisionLayer, letsAnythingAct } from '@apex/policy';
 import { firstUserMessage, isDeterministic, maxTokensOf } from './surfaces/traits.js';
 import { type Admitted, type Plan } from './types.js';
 
@@ -16,8 +16,7 @@ export function planFor(request: Admitted, { policies, decisions }: PlanDeps): P
   const secret = policies.secretAt(customerId, request.receivedAt);
   if (secret === null) return null;
   const policy = policies.of(customerId);
-  const { mechanisms, experiment } = policy.document;
-  if (!Object.values(mechanisms).some(({ enabled }) => enabled)) return null;
+  if (!letsAnythingAct(policy.document)) return null;
   const { body, top, headers } = request;
   const cluster = clusterOf(customerId, keyId, request.labels.session, firstUserMessage(body, top));
   const cache = headers['x-apex-cache'];
@@ -28,7 +27,7 @@ export function planFor(request: Admitted, { policies, decisions }: PlanDeps): P
       deterministic: isDeterministic(request.surface, body, top),
       cacheHeader: cache === 'off' || cache === 'exact' || cache === 'semantic' ? cache : null,
       cluster,
-      arm: armOf(secret, cluster, experiment.controlPpm),
+      arm: armOf(secret, cluster, policy.document.experiment.controlPpm),
     },
     policy,
   );

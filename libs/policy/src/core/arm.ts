@@ -2,16 +2,29 @@ import { createHmac, hash } from 'node:crypto';
 import { ReusableHmac } from './reusable-hmac.js';
 import { type Arm } from '@apex/usage';
 
+const FRACTION_BYTES = 6;
+
 /** How many values the fraction can take: 2^48, exact in a JS number. */
-const FRACTIONS = 2n ** 48n;
+const FRACTIONS = 256n ** BigInt(FRACTION_BYTES);
 
 /**
  * The unit that the experiment assigns as a whole: a session where the client names one, else a conversation, told by its
  * key and first user message. A hash in either case: nothing that the customer wrote goes into a record.
  */
 export function clusterOf(customerId: string, keyId: string, session: string | null, firstUserMessage: Uint8Array): string {
-  const named = session === null ? Buffer.concat([Buffer.from(`conversation\0${customerId}\0${keyId}\0`), firstUserMessage]) : `session\0${customerId}\0${session}`;
+  const named = session === null ? conversation(`conversation\0${customerId}\0${keyId}\0`, firstUserMessage) : `session\0${customerId}\0${session}`;
   return hash('sha256', named, 'hex').slice(0, 32);
+}
+
+/** Nothing in here outlives a call, which is synchronous. Longer conversations have one of their own. */
+const scratch = Buffer.allocUnsafeSlow(8_192);
+
+function conversation(scope: string, firstUserMessage: Uint8Array): Uint8Array {
+  // A UTF-16 unit takes at most three bytes.
+  if (scope.length * 3 + firstUserMessage.length > scratch.length) return Buffer.concat([Buffer.from(scope), firstUserMessage]);
+  const at = scratch.write(scope);
+  scratch.set(firstUserMessage, at);
+  return scratch.subarray(0, at + firstUserMessage.length);
 }
 
 /**
@@ -20,7 +33,9 @@ export function clusterOf(customerId: string, keyId: string, session: string | n
  * every cluster again.
  */
 export function armOf(secret: Buffer, cluster: string, controlPpm: number): Arm {
-  const fraction = Number.parseInt(hmacOf(secret).digest(cluster).slice(0, 12), 16);
+  const digest = hmacOf(secret).digest(cluster);
+  let fraction = 0;
+  for (let i = 0; i < FRACTION_BYTES; i++) fraction = fraction * 256 + digest.charCodeAt(i);
   return fraction < controlsBelow(controlPpm) ? 'control' : 'treated';
 }
 

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { type Mechanism, MECHANISMS } from '@apex/usage';
 import { type DecisionRequest } from '../ports/decision-layer.js';
@@ -19,6 +19,15 @@ describe('the arm of a cluster', () => {
       const share = ppm / 1_000_000;
       expect(Math.abs(controls - 20_000 * share)).toBeLessThan(5 * Math.sqrt(20_000 * share * (1 - share)));
     }
+  });
+
+  it('follows from the published secret as documented', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.string({ unit: 'grapheme' }), fc.nat(500_000), (key, cluster, ppm) => {
+        const fraction = BigInt(`0x${createHmac('sha256', key).update(cluster).digest('hex').slice(0, 12)}`);
+        expect(armOf(Buffer.from(key), cluster, ppm)).toBe(fraction * 1_000_000n < BigInt(ppm) * 2n ** 48n ? 'control' : 'treated');
+      }),
+    );
   });
 
   it('is nobody at 0, and stays control when the share grows', () => {
@@ -43,7 +52,7 @@ describe('a reusable HMAC', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 4 }), (key, messages) => {
         const hmac = new ReusableHmac(Buffer.from(key));
-        for (const message of messages) expect(hmac.digest(message)).toBe(createHmac('sha256', key).update(message).digest('hex'));
+        for (const message of messages) expect(hmac.digest(message)).toBe(createHmac('sha256', key).update(message).digest('binary'));
       }),
     );
   });
@@ -62,6 +71,17 @@ describe('a cluster', () => {
     expect(new Set(names).size).toBe(names.length);
     expect(clusterOf('a', 'other', 's', text('x'))).toBe(names[0]);
     for (const name of names) expect(name).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('is a hash that anyone can compute again, whatever the length', () => {
+    const names = fc.string({ unit: 'grapheme' });
+    fc.assert(
+      fc.property(names, names, fc.option(names), fc.string({ unit: 'grapheme' }), fc.constantFrom(1, 8_150, 20_000), (customer, key, session, message, length) => {
+        const said = message.padEnd(length, 'x');
+        const named = session === null ? `conversation\0${customer}\0${key}\0${said}` : `session\0${customer}\0${session}`;
+        expect(clusterOf(customer, key, session, text(said))).toBe(createHash('sha256').update(named).digest('hex').slice(0, 32));
+      }),
+    );
   });
 });
 

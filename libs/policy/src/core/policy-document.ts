@@ -51,6 +51,10 @@ export const DEFAULT_POLICY: PolicyDocument = {
   },
 };
 
+/** Whether any mechanism is on. */
+export const letsAnythingAct = ({ mechanisms }: PolicyDocument): boolean =>
+  mechanisms.exact_cache.enabled || mechanisms.prompt_cache.enabled || mechanisms.compression.enabled || mechanisms.routing.enabled || mechanisms.semantic_cache.enabled;
+
 /** An active policy, as the request's path sees it. Never changed: a change is another snapshot. */
 export interface PolicySnapshot {
   readonly id: string;

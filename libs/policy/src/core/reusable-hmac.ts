@@ -8,7 +8,7 @@ const HASH_BYTES = 32;
  * request's path costs ten times as much as both hashes.
  */
 export class ReusableHmac {
-  /** The key's block, and room for a message. */
+  /** The key's block, and room for a message just as long as the last one was. Messages are nearly always of one length. */
   private inner: Buffer;
   private readonly outer: Buffer;
 
@@ -19,12 +19,12 @@ export class ReusableHmac {
     this.outer = Buffer.concat([block.map((byte) => byte ^ 0x5c)], BLOCK_BYTES + HASH_BYTES);
   }
 
-  /** In lower-case hex: node:crypto tells a text in a third of the time that it takes for a Buffer. */
+  /** Its bytes as a text, a character each: node:crypto tells a text in less than half of the time that it takes for a Buffer. */
   digest(message: string): string {
-    const bytes = Buffer.byteLength(message);
-    if (BLOCK_BYTES + bytes > this.inner.length) this.inner = Buffer.concat([this.inner.subarray(0, BLOCK_BYTES)], BLOCK_BYTES + bytes);
+    const length = BLOCK_BYTES + Buffer.byteLength(message);
+    if (length !== this.inner.length) this.inner = Buffer.concat([this.inner.subarray(0, BLOCK_BYTES)], length);
     this.inner.write(message, BLOCK_BYTES);
-    this.outer.write(hash('sha256', this.inner.subarray(0, BLOCK_BYTES + bytes), 'hex'), BLOCK_BYTES, 'hex');
-    return hash('sha256', this.outer, 'hex');
+    this.outer.write(hash('sha256', this.inner, 'binary'), BLOCK_BYTES, 'latin1');
+    return hash('sha256', this.outer, 'binary');
   }
 }

@@ -1,4 +1,4 @@
-import { skipSpace, skipString, skipToValue, skipValue } from './skip-value.js';
+import { skipSpace, skipString, skipToValue, skipValue, startsWith } from './skip-value.js';
 import { type TopLevel } from './top-level.js';
 
 /*
@@ -95,12 +95,6 @@ function skipMessage(body: Buffer, from: number): number {
     if (body[at] === COMMA) at = skipSpace(body, at + 1);
   }
   return roles === 1 ? at + 1 : -1;
-}
-
-/** By hand: so few bytes are compared sooner than native code is called. */
-function startsWith(body: Buffer, at: number, text: Buffer): boolean {
-  for (let i = 0; i < text.length; i++) if (body[at + i] !== text[i]) return false;
-  return true;
 }
 
 /** Whether the name at `from` is spelled with an escape, and so may be any name. */

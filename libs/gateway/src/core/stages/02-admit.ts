@@ -52,8 +52,10 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
     if (json === null) return deny(refusals.malformedJson(), call);
   }
   const patienceMs = timeoutMs(request, deps.requestTimeoutMs);
-  const deadline = { deadlineAt: request.receivedAt + patienceMs, ownDeadline: patienceMs < deps.requestTimeoutMs };
-  return { ok: true, request: { ...request, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, ...deadline } };
+  // Member by member: spreading so wide an object and adding to it costs several times as much.
+  const { requestId, receivedAt, path, surface, headers, trace, key, labels } = request;
+  const admitted: Admitted = { requestId, receivedAt, path, surface, headers, trace, key, labels, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, deadlineAt: receivedAt + patienceMs, ownDeadline: patienceMs < deps.requestTimeoutMs };
+  return { ok: true, request: admitted };
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -104,7 +106,7 @@ function checkHeaders({ headers }: Authenticated): Refusal | null {
   if (readSession(headers) === undefined) return refusals.invalidHeader('x-apex-session', 'at most 256 printable ASCII characters');
   if (readTags(headers) === undefined) return refusals.invalidHeader('x-apex-tags', 'at most 16 comma-separated tags of at most 64 printable ASCII characters');
   const type = headers['content-type'];
-  if (typeof type === 'string' && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) return refusals.unsupportedMediaType();
+  if (typeof type === 'string' && type !== 'application/json' && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) return refusals.unsupportedMediaType();
   const encoding = headers['content-encoding'];
   if (typeof encoding === 'string' && encoding.toLowerCase() !== 'identity') return refusals.unsupportedMediaType();
   return null;

@@ -3,6 +3,7 @@
  * told together, `messages[].content[].cache_control`, for a long conversation has hundreds of them.
  */
 export function inBrief(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return names;
   const kinds = new Map<string, Set<string>>();
   for (const name of names) {
     const kind = name.replace(/\[\d+\]/g, '[]');

@@ -13,7 +13,8 @@ export interface Unsealed {
   readonly leftOut: readonly string[];
 }
 
-const MARKS = [SEAL, SEALED].map((mark) => Buffer.from(mark, 'latin1'));
+const SEAL_BYTES = Buffer.from(SEAL, 'latin1');
+const SEALED_BYTES = Buffer.from(SEALED, 'latin1');
 
 /**
  * Takes out of a client's request what Apex has sealed into earlier answers, for the request is to be passed on to a provider
@@ -22,7 +23,7 @@ const MARKS = [SEAL, SEALED].map((mark) => Buffer.from(mark, 'latin1'));
  * @param body UTF-8; where it is no JSON, or nests too deeply to be written again, the provider's own answer is the better error
  */
 export function unsealed(protocol: Exclude<Protocol, 'gemini'>, body: Buffer): Unsealed | null {
-  if (!MARKS.some((mark) => body.includes(mark))) return null;
+  if (!body.includes(SEAL_BYTES) && !body.includes(SEALED_BYTES)) return null;
   const opener = new Opener(protocol);
   try {
     const request = parseExactly(body.toString('utf8'));
