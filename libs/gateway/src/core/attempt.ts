@@ -259,11 +259,11 @@ export class Attempt implements UpstreamEvents {
   }
 
   private known(usage: TokenUsage, usageSource: 'provider' | 'tokenizer', answer: Answer): void {
-    this.tell({ ...this.base(), status: 'final', httpStatus: this.status, errorCode: null, usage, usageSource }, answer, null, HEALTHY);
+    this.tell(this.outcome('final', this.status, null, usage, usageSource), answer, null, HEALTHY);
   }
 
   private unknown(errorCode: string, answer: Answer): void {
-    this.tell({ ...this.base(), status: 'interrupted', httpStatus: this.status, errorCode, usage: null, usageSource: 'unknown' }, answer, null, HEALTHY);
+    this.tell(this.outcome('interrupted', this.status, errorCode, null, 'unknown'), answer, null, HEALTHY);
   }
 
   private fail({ status, code, refusal, retry, verdict = FAILED, elsewhere = false }: Failing): void {
@@ -275,7 +275,7 @@ export class Attempt implements UpstreamEvents {
   private finish(end: { status: 'failed' | 'interrupted' | 'aborted'; httpStatus: number | null; code: string; answer: Answer; retry: AttemptEnd | null; verdict: TargetVerdict; elsewhere?: boolean }): void {
     this.settled = true;
     const usageSource = end.status === 'failed' ? 'none' : 'unknown';
-    this.tell({ ...this.base(), status: end.status, httpStatus: end.httpStatus, errorCode: end.code, usage: null, usageSource }, end.answer, end.retry, end.verdict, end.elsewhere);
+    this.tell(this.outcome(end.status, end.httpStatus, end.code, null, usageSource), end.answer, end.retry, end.verdict, end.elsewhere);
   }
 
   private tell(outcome: AttemptOutcome, answer: Answer, retry: AttemptEnd | null, verdict: TargetVerdict, better = false): void {
@@ -289,9 +289,11 @@ export class Attempt implements UpstreamEvents {
     return { candidate: this.candidate, headers: this.headers, ignored: this.turn.call.ignored };
   }
 
-  private base() {
-    const id = this.headers['x-request-id'] ?? this.headers['request-id'];
-    return { attemptId: this.id, target: this.candidate.target, startedAt: this.startedAt, endedAt: this.deps.now(), providerRequestId: typeof id === 'string' ? id.slice(0, 128) : null, keyOwner: this.candidate.credential.owner };
+  private outcome(status: AttemptOutcome['status'], httpStatus: number | null, errorCode: string | null, usage: TokenUsage | null, usageSource: AttemptOutcome['usageSource']): AttemptOutcome {
+    const { target, credential } = this.candidate;
+    const told = this.headers['x-request-id'] ?? this.headers['request-id'];
+    const providerRequestId = typeof told === 'string' ? told.slice(0, 128) : null;
+    return { attemptId: this.id, target, startedAt: this.startedAt, endedAt: this.deps.now(), status, httpStatus, errorCode, providerRequestId, usage, usageSource, keyOwner: credential.owner };
   }
 }
 

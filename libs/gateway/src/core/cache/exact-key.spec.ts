@@ -229,6 +229,11 @@ describe('exactKey', () => {
     for (const headers of <Record<string, string>[]>[{ 'x-apex-cache': 'exact' }, { 'x-apex-tags': 'a' }, { 'user-agent': 'b' }, { 'x-apex-trailer': 'on' }, { authorization: 'Bearer other' }]) expect(keyOf(body, { surface, headers })).toBe(key);
   });
 
+  it('stays what it was, for answers are kept under it: names stand in the order of the bytes that spell them', () => {
+    const body = '{"stream":false,"model":"m","a b":1,"a":2,"a!":3,"\\u0061c":4,"é":5,"e\\"":6,"max_tokens":7,"max_completion_tokens":8,"messages":[ ]}';
+    expect(keyOf(body, { surface: 'chat.completions' })).toBe('c8acf1f6b6326a863e7ba8282301d4afe3e780228f411721c01ee8513d3c36f1');
+  });
+
   it('is the same for two texts exactly if their tokens are, whatever the order of the outermost members', () => {
     const space = fc.constantFrom('', '', ' ', '\n', '\t ', '\r\n');
     const names = fc.uniqueArray(fc.oneof(fc.string(), fc.constantFrom('model', 'messages', 'a', '\ud800', '\udc00', 'é', 'e\u0301', '"', '\\')), { minLength: 1, maxLength: 6 });

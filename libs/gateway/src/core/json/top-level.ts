@@ -59,9 +59,29 @@ export const splice = (json: Buffer, start: number, end: number, replacement: st
 function nameAt(json: Buffer, quote: number): string | null {
   for (let at = quote + 1; ; at++) {
     const byte = json[at]!;
-    if (byte === 0x22) return json.toString('latin1', quote + 1, at);
+    if (byte === 0x22) return knownName(json, quote + 1, at) ?? json.toString('latin1', quote + 1, at);
     if (byte === BACKSLASH || byte > 0x7e) return parsedName(json, quote);
   }
+}
+
+/** Names that most requests have, by length: their bytes are compared, and no text is made of them. */
+const KNOWN = byLength(['n', 'seed', 'user', 'stop', 'model', 'input', 'store', 'tools', 'top_p', 'stream', 'system', 'messages', 'max_tokens', 'tool_choice', 'temperature', 'instructions', 'stream_options', 'response_format', 'max_output_tokens', 'max_completion_tokens', 'parallel_tool_calls']);
+
+function byLength(names: readonly string[]): readonly (readonly string[])[] {
+  const longest = Math.max(...names.map(({ length }) => length));
+  return Array.from({ length: longest + 1 }, (_, length) => names.filter((name) => name.length === length));
+}
+
+function knownName(json: Buffer, start: number, end: number): string | undefined {
+  const names = KNOWN[end - start];
+  if (names === undefined) return undefined;
+  for (const name of names) if (isSpelled(json, start, name)) return name;
+  return undefined;
+}
+
+function isSpelled(json: Buffer, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (json[start + i] !== name.charCodeAt(i)) return false;
+  return true;
 }
 
 function parsedName(json: Buffer, quote: number): string | null {
