@@ -7,6 +7,7 @@ HeaderObject.prototype = Object.create(null);
 
 export const emptyHeaders = (): ResponseHeaders => new HeaderObject();
 
+const COLON = 0x3a;
 const TOKEN = 1;
 const VALUE = 2;
 /** What each byte may be part of (RFC 9110, sections 5.5 and 5.6.2): a name, a value. */
@@ -17,15 +18,38 @@ export const isTokenByte = (byte: number): boolean => (CLASSES[byte]! & TOKEN) !
 export const isValueByte = (byte: number): boolean => (CLASSES[byte]! & VALUE) !== 0;
 export const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x09;
 
+/** A header's name as a server writes it. */
+export interface FieldName {
+  readonly bytes: Uint8Array;
+  /** In lower case. */
+  readonly name: string;
+  /** It is remembered, and may be referred to. */
+  readonly known: boolean;
+  /** What came behind it last: servers keep to their order. */
+  next: FieldName | null;
+}
+
 /** Names differ by a few dozen per provider: each is put into lower case once. Bounded, as servers choose them. */
 const KNOWN_NAMES_LIMIT = 1024;
 const KNOWN_NAME_LENGTH = 64;
-const knownNames = new Map<string, string>();
+const knownNames = new Map<string, FieldName>();
 
-export function lowerCased(name: string): string {
-  const known = knownNames.get(name);
-  if (known !== undefined) return known;
-  const lower = name.toLowerCase();
-  if (knownNames.size < KNOWN_NAMES_LIMIT && name.length <= KNOWN_NAME_LENGTH) knownNames.set(name, lower);
-  return lower;
+/** @param raw a token */
+export function fieldName(raw: string): FieldName {
+  const found = knownNames.get(raw);
+  if (found !== undefined) return found;
+  // A slice would keep the head that it was cut from.
+  const bytes = Buffer.from(raw, 'latin1');
+  const copy = bytes.toString('latin1');
+  const field: FieldName = { bytes, name: copy.toLowerCase(), known: knownNames.size < KNOWN_NAMES_LIMIT && raw.length <= KNOWN_NAME_LENGTH, next: null };
+  if (field.known) knownNames.set(copy, field);
+  return field;
+}
+
+/** This name, and a colon behind it, stand at `at`. Reading on behind the end of the bytes is harmless: nothing there is equal. */
+export function isNameAt({ bytes: name }: FieldName, bytes: Uint8Array, at: number): boolean {
+  const { length } = name;
+  if (bytes[at + length] !== COLON) return false;
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== name[i]) return false;
+  return true;
 }

@@ -1,4 +1,4 @@
-import { type ResponseHeaders, emptyHeaders, isBlank, isTokenByte, isValueByte, lowerCased } from './response-fields.js';
+import { type FieldName, type ResponseHeaders, emptyHeaders, fieldName, isBlank, isNameAt, isTokenByte, isValueByte } from './response-fields.js';
 
 /** How the end of an answer's body is known (RFC 9112, section 6.3). `none` and `length` know it before the first byte. */
 export type BodyFraming =
@@ -25,6 +25,9 @@ const COLON = 0x3a;
 const ZERO = 0x30;
 const DIGITS = /^\d{1,15}$/;
 
+/** Before the first line: what comes behind it is the first name. */
+const FIRST: FieldName = { bytes: new Uint8Array(0), name: '', known: true, next: null };
+
 const NONE: BodyFraming = { kind: 'none' };
 const CHUNKED: BodyFraming = { kind: 'chunked' };
 const UNTIL_CLOSE: BodyFraming = { kind: 'until-close' };
@@ -42,20 +45,28 @@ export function parseResponseHead(bytes: Uint8Array, from: number, text: string,
   let at = from + 12;
   while (at < end && isValueByte(bytes[at]!)) at++;
   const headers = emptyHeaders();
+  let before = FIRST;
   while (at < end) {
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return problem('a byte that no line may hold');
     const nameAt = at + 2;
-    for (at = nameAt; at < end && isTokenByte(bytes[at]!); at++);
-    // A line that goes on in the next (obs-fold) and a blank before the colon end here too.
-    if (at === nameAt || at === end || bytes[at] !== COLON) return problem('a header line that does not begin with a name and a colon');
-    const name = lowerCased(text.slice(nameAt - from, at - from));
+    // Nearly always it is the name that stood here in the answer before, and bytes are compared sooner than a string is made.
+    let field: FieldName | null = before.next;
+    if (field !== null && nameAt + field.bytes.length < end && isNameAt(field, bytes, nameAt)) at = nameAt + field.bytes.length;
+    else {
+      for (at = nameAt; at < end && isTokenByte(bytes[at]!); at++);
+      // A line that goes on in the next (obs-fold) and a blank before the colon end here too.
+      if (at === nameAt || at === end || bytes[at] !== COLON) return problem('a header line that does not begin with a name and a colon');
+      field = fieldName(text.slice(nameAt - from, at - from));
+      if (field.known) before.next = field;
+    }
+    before = field;
     do at++;
     while (at < end && isBlank(bytes[at]!));
     const valueAt = at;
     while (at < end && isValueByte(bytes[at]!)) at++;
     let valueEnd = at;
     while (valueEnd > valueAt && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
-    add(headers, name, text.slice(valueAt - from, valueEnd - from));
+    add(headers, field.name, text.slice(valueAt - from, valueEnd - from));
   }
   return framed(statusOf(text), text.charCodeAt(7) === 0x31, headers, bodiless);
 }

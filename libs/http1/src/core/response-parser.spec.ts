@@ -53,6 +53,25 @@ describe('heads', () => {
     expect(keepAlive).toBe(true);
   });
 
+  it('takes a name for what it is, whatever stood in its place in the answer before', () => {
+    // Names that begin like others, or are others but for their case.
+    const name = fc.constantFrom('x', 'X', 'x-a', 'x-ab', 'X-A', 'x-b', 'y', 'content-type', 'Content-Type', 'content', `z${'z'.repeat(70)}`);
+    const line = fc.tuple(name, fc.constantFrom('', '1', 'x: y', ':'));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.array(line, { maxLength: 8 }), fc.option(fc.constantFrom('x', 'x-a ', 'x-', ' x: 1', 'x-a\0: 1', '', ': 1', 'x-a\t:'))), { minLength: 2, maxLength: 6 }), (heads) => {
+        for (const [lines, bad] of heads) {
+          const expected: Record<string, string[]> = {};
+          for (const [raw, value] of lines) (expected[raw.toLowerCase()] ??= []).push(value);
+          const text = [...lines.map(([raw, value]) => `${raw}: ${value}`), ...(bad === null ? [] : [bad, 'x: 1'])].map((one) => `${one}\r\n`).join('');
+          const { headers, problem } = whole(`HTTP/1.1 204 No Content\r\n${text}\r\n`);
+          if (bad === null) expect(headers).toEqual(Object.fromEntries(Object.entries(expected).map(([key, values]) => [key, values.length === 1 ? values[0] : values])));
+          // An empty line is the head's end.
+          else if (bad !== '') expect(problem).not.toBeNull();
+        }
+      }),
+    );
+  });
+
   it('gives a name that came more than once all its values, and inherits nothing', () => {
     const { headers } = answer('Set-Cookie: a\r\nset-cookie: b\r\nSET-COOKIE: c\r\nconstructor: x\r\n__proto__: y\r\nx: \xe9\xff\r\ncontent-length: 0\r\n');
     expect(Object.entries(headers!)).toEqual([['set-cookie', ['a', 'b', 'c']], ['constructor', 'x'], ['__proto__', 'y'], ['x', '\xe9\xff'], ['content-length', '0']]);

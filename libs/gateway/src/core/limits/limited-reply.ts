@@ -52,12 +52,24 @@ export class LimitedReply implements Reply {
     if (own.length === 0) return headers;
     const marked: string[] = [];
     for (let i = 0; i < headers.length; i += 2) {
-      if (!headers[i]!.includes('-ratelimit-') || !own.includes(headers[i]!)) marked.push(headers[i]!, headers[i + 1]!);
+      const name = headers[i]!;
+      if (!OWN_NAMES.has(name) || !own.includes(name)) marked.push(name, headers[i + 1]!);
     }
-    marked.push(...own);
+    for (const text of own) marked.push(text);
     return marked;
   }
 }
+
+/** What an answer says of one limit. Spelt out: a name that is put together is a new string, to be looked at anew by all who read it. */
+const OPENAI_NAMES = {
+  requests: { limit: 'x-ratelimit-limit-requests', remaining: 'x-ratelimit-remaining-requests', reset: 'x-ratelimit-reset-requests' },
+  tokens: { limit: 'x-ratelimit-limit-tokens', remaining: 'x-ratelimit-remaining-tokens', reset: 'x-ratelimit-reset-tokens' },
+} as const;
+const ANTHROPIC_NAMES = {
+  requests: { limit: 'anthropic-ratelimit-requests-limit', remaining: 'anthropic-ratelimit-requests-remaining', reset: 'anthropic-ratelimit-requests-reset' },
+  tokens: { limit: 'anthropic-ratelimit-tokens-limit', remaining: 'anthropic-ratelimit-tokens-remaining', reset: 'anthropic-ratelimit-tokens-reset' },
+} as const;
+const OWN_NAMES: ReadonlySet<string> = new Set([OPENAI_NAMES, ANTHROPIC_NAMES].flatMap((names) => [names.requests, names.tokens].flatMap((of) => [of.limit, of.remaining, of.reset])));
 
 /**
  * As OpenAI tells them (https://platform.openai.com/docs/guides/rate-limits, "Rate limits in headers") and, on its surface,
@@ -67,12 +79,9 @@ export function limitHeaders(states: readonly LimitState[], surface: Surface, no
   const headers: string[] = [];
   for (const { name, limit, remaining, resetMs } of states) {
     if (name !== 'requests' && name !== 'tokens') continue;
-    if (surface === 'messages') {
-      const of = `anthropic-ratelimit-${name}`;
-      headers.push(`${of}-limit`, String(limit), `${of}-remaining`, String(remaining), `${of}-reset`, new Date(nowMs + resetMs).toISOString());
-    } else {
-      headers.push(`x-ratelimit-limit-${name}`, String(limit), `x-ratelimit-remaining-${name}`, String(remaining), `x-ratelimit-reset-${name}`, duration(resetMs));
-    }
+    const anthropic = surface === 'messages';
+    const names = (anthropic ? ANTHROPIC_NAMES : OPENAI_NAMES)[name];
+    headers.push(names.limit, String(limit), names.remaining, String(remaining), names.reset, anthropic ? new Date(nowMs + resetMs).toISOString() : duration(resetMs));
   }
   return headers;
 }
