@@ -1,6 +1,6 @@
 import { asciiJson, label, text } from './ascii-json.js';
 import { callerJson, meteredJson, servedJson, whole } from './common-texts.js';
-import { type QuotedRates, type Receipt, type Spending } from './savings/receipt.types.js';
+import { type Mechanism, type QuotedRates, type Receipt, type Spending, type Step } from './savings/receipt.types.js';
 import { type AttemptRow, type TokenUsage, type UsageRecordRow } from './usage.types.js';
 
 /**
@@ -118,17 +118,25 @@ export const RECEIPT_COLUMNS = columns<ReceiptRow>([
 
 /** A receipt's values in the order of `RECEIPT_COLUMNS`, as ASCII JSON that Postgres can store. */
 export const receiptJson = (r: Receipt): string =>
-  `["${r.requestId}",${label(r.customerId)},${receiptInputsJson(r.inputs)},${whole(r.baselinePd)},${whole(r.actualPd)},${whole(r.savingPd)},${r.inputs.steps.length === 0 ? '{}' : asciiJson(r.shares)},${whole(r.overheadPd)},"${r.status}",${label(r.reason)}]`;
+  `["${r.requestId}",${label(r.customerId)},${receiptInputsJson(r.inputs)},${whole(r.baselinePd)},${whole(r.actualPd)},${whole(r.savingPd)},${sharesJson(r.shares)},${whole(r.overheadPd)},"${r.status}",${label(r.reason)}]`;
 
 /** The same value that JSON.stringify would spell, member by member for the reason of `recordJson`. */
 const receiptInputsJson = (r: Receipt['inputs']): string =>
   `{${servedJson(r)},"cluster":${text(r.cluster)},` +
   `"covariates":{"promptCostPd":${whole(r.covariates.promptCostPd)},"requestedModel":${label(r.covariates.requestedModel)},"maxTokens":${whole(r.covariates.maxTokens)}},` +
   `"policyId":"${r.policyId}","policyVersion":${whole(r.policyVersion)},"baseline":{"usage":${usageJson(r.baseline.usage)},"rates":${ratesJson(r.baseline.rates)}},` +
-  `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"steps":${r.steps.length === 0 ? '[]' : asciiJson(r.steps)},"spent":[${r.spent.map(spendingJson).join(',')}],"voidReason":${label(r.voidReason)}}`;
+  `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"steps":[${r.steps.map(stepJson).join(',')}],"spent":[${r.spent.map(spendingJson).join(',')}],"voidReason":${label(r.voidReason)}}`;
 
 const usageJson = ({ promptTokens, cachedTokens, cacheWriteTokens, completionTokens, reasoningTokens }: TokenUsage): string =>
   `{"promptTokens":${whole(promptTokens)},"cachedTokens":${whole(cachedTokens)},"cacheWriteTokens":${whole(cacheWriteTokens)},"completionTokens":${whole(completionTokens)},"reasoningTokens":${whole(reasoningTokens)}}`;
+
+const stepJson = ({ mechanism, usage, rates }: Step): string => `{"mechanism":"${mechanism}","usage":${usageJson(usage)},"rates":${rates === null ? 'null' : ratesJson(rates)}}`;
+
+function sharesJson(shares: Receipt['shares']): string {
+  let members = '';
+  for (const mechanism in shares) members += `${members === '' ? '' : ','}"${mechanism}":${whole(shares[mechanism as Mechanism] ?? null)}`;
+  return `{${members}}`;
+}
 
 const spendingJson = ({ kind, id, costPd }: Spending): string => `{"kind":"${kind}","id":${text(id)},"costPd":${whole(costPd)}}`;
 

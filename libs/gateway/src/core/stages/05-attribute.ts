@@ -188,14 +188,18 @@ const MAX_INTEGER = 2 ** 31 - 1;
 /** A clock that is set while a request is under way must not cost its record: the column holds an integer, and time runs on. */
 const elapsed = (ms: number): number => (ms < 0 ? 0 : ms > MAX_INTEGER ? MAX_INTEGER : ms);
 
-let lastMs = -1;
-let lastIso = '';
+let lastSecond = -1;
+let upToSecond = '';
 
-/** ISO 8601 of a millisecond. Many requests share one, and formatting it is dear. */
+/** ISO 8601 of a millisecond. A request has several, mostly of one second, and formatting is dear. */
 function isoTime(ms: number): string {
-  if (ms !== lastMs) {
-    lastIso = new Date(ms).toISOString();
-    lastMs = ms;
+  const second = Math.floor(ms / 1_000);
+  if (second !== lastSecond) {
+    upToSecond = new Date(second * 1_000).toISOString().slice(0, -4);
+    lastSecond = second;
   }
-  return lastIso;
+  return upToSecond + MILLISECONDS[ms - second * 1_000]!;
 }
+
+/** `000Z` to `999Z` */
+const MILLISECONDS = Array.from({ length: 1_000 }, (_, ms) => `${String(ms).padStart(3, '0')}Z`);
