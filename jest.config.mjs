@@ -23,6 +23,8 @@ const base = {
 /** unit: pure, fake clock. medium: real Postgres and Redis. e2e: the built application over HTTP. */
 export default {
   testTimeout: 30_000,
+  // A worker keeps something of every suite that it has run, and soon does little but look through it for what may go.
+  workerIdleMemoryLimit: '768MB',
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,tools,bench}/**/*.spec.ts', '<rootDir>/test/architecture/*.spec.ts'] },
     { ...base, displayName: 'medium', testMatch: ['<rootDir>/{apps,libs}/**/*.medium-spec.ts'], globalSetup: '<rootDir>/test/support/global-setup.ts', globalTeardown: '<rootDir>/test/support/global-teardown.ts' },

@@ -37,14 +37,17 @@ async function app(args) {
   return handOver(node, [...NODE_FLAGS, join(root, 'dist/apps/cli/src/main.js'), ...args], { tether: true });
 }
 
-/** Without arguments: types, lint, layers, then every suite. With arguments: they are jest's, and nothing else runs. */
+/** Without arguments: types, lint, layers and every suite, side by side: suites that wait leave room. With arguments: they are jest's, and nothing else runs. */
 async function test(args) {
   const node = await prepare();
-  const failed = args.length === 0 ? await runChecks(node) : [];
+  const checks = args.length === 0 ? runChecks(node) : Promise.resolve([]);
   const env = { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${JEST_FLAGS}`.trim() };
   const workers = args.some((arg) => /^(--maxWorkers|-w|--runInBand|-i)\b/.test(arg)) ? [] : ['--maxWorkers=2'];
   // A failed test may leave something open; that must not keep the run from ending.
   const code = await handOver(node, [join(root, 'node_modules/jest/bin/jest.js'), '--forceExit', ...workers, ...args], { env });
+  // Stopped from outside: nobody waits for what the checks would say.
+  if (code > 128) process.exit(code);
+  const failed = await checks;
   if (failed.length > 0) console.error(`\nNot passed, see above: ${failed.join(', ')}`);
   return failed.length > 0 ? 1 : code;
 }

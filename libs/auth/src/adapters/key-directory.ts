@@ -36,7 +36,7 @@ export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, 
   private readonly unreadable = new Set<string>();
   /**
    * Keys in use and their hashes: a key in use is presented with every request. What a hash stands for is asked anew each
-   * time, only live keys come in, and none stays longer than until the next look.
+   * time, only live keys come in, and they go with each look at the database, before it and after it.
    */
   private readonly digests = new Map<string, string>();
   private timer: NodeJS.Timeout | null = null;
@@ -75,7 +75,8 @@ export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, 
     if (!isToken('apex_', presented)) return 'unknown_key';
     const digest = hash('sha256', presented, 'hex');
     const answer = this.state.authenticate(digest, nowMs);
-    if (typeof answer !== 'string' && this.digests.size < MAX_DIGESTS) this.digests.set(presented, digest);
+    // A copy: what was cut out of a request's text would keep all of that text.
+    if (typeof answer !== 'string' && this.digests.size < MAX_DIGESTS && !this.stopped) this.digests.set(Buffer.from(presented, 'latin1').toString('latin1'), digest);
     return answer;
   }
 
@@ -169,7 +170,10 @@ export class KeyDirectory extends KeyStore implements TermsStore, OnModuleInit, 
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.digests.clear();
-      void this.follow().finally(() => this.schedule());
+      void this.follow().finally(() => {
+        this.digests.clear();
+        this.schedule();
+      });
     }, this.pollMs);
     this.timer.unref();
   }
