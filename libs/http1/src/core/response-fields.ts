@@ -46,7 +46,7 @@ export function fieldName(raw: string): FieldName {
   return field;
 }
 
-/** This name, and a colon behind it, stand at `at`. Reading on behind the end of the bytes is harmless: nothing there is equal. */
+/** This name, and a colon behind it, stand at `at`. The caller knows that so many bytes are there: what a shared buffer holds behind them is of another answer. */
 export function isNameAt({ bytes: name }: FieldName, bytes: Uint8Array, at: number): boolean {
   const { length } = name;
   if (bytes[at + length] !== COLON) return false;
