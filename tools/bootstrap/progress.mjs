@@ -9,16 +9,17 @@ const REMIND_AFTER_MS = 15_000;
 
 const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** Shows that `work` goes on: a spinner with the elapsed time on a terminal, a line now and then elsewhere. */
-export async function step(title, work) {
+/**
+ * Shows that `work` goes on: a spinner with the elapsed time on a terminal, a line now and then elsewhere.
+ * @param alone false: something else speaks meanwhile, and only the beginning and the end are told
+ */
+export async function step(title, work, { alone = true } = {}) {
   const since = performance.now();
-  const tty = process.stderr.isTTY;
+  const tty = alone && process.stderr.isTTY;
   let frame = 0;
   if (!tty) process.stderr.write(`… ${title}\n`);
-  const timer = setInterval(
-    () => process.stderr.write(tty ? `\r${FRAMES[(frame += 1) % FRAMES.length]} ${title} ${seconds(since)} ` : `… ${title}, ${seconds(since)}\n`),
-    tty ? 100 : REMIND_AFTER_MS,
-  );
+  const show = () => process.stderr.write(tty ? `\r${FRAMES[(frame += 1) % FRAMES.length]} ${title} ${seconds(since)} ` : `… ${title}, ${seconds(since)}\n`);
+  const timer = alone ? setInterval(show, tty ? 100 : REMIND_AFTER_MS) : null;
   const end = (mark) => {
     clearInterval(timer);
     process.stderr.write(`${tty ? '\r\u001b[2K' : ''}${mark} ${title} (${seconds(since)})\n`);

@@ -7,4 +7,5 @@ export { ConfigError, parseEnv } from './config.js';
 export { sha256, secretsEqual } from './hashing.js';
 export { addressGroup, addressScope, forbiddenHost, mayReach, type AddressScope, type OutboundPolicy } from './ip-address.js';
 export { customerIdSchema, reasonSchema, instantSchema, envBoolean, envInt } from './schemas.js';
+export { PairCache } from './pair-cache.js';
 export { FAILPOINTS, failpoint } from './failpoint.js';

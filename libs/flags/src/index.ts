@@ -5,6 +5,5 @@ export { type Change } from './adapters/flag-store.js';
 export { type RealisedShare } from './adapters/realised-share.js';
 export { TrafficRouter, type Assignment, type TrafficSubject } from './ports/traffic-router.js';
 export { type FlagDefinition } from './core/definitions.js';
-export { PairCache } from './core/pair-cache.js';
 export { percentageSchema, stickinessSchema, type Stickiness } from './core/flag-state.js';
 export { flagEntities } from './entities/index.js';

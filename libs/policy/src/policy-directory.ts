@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { type ContentBox, NONCE_BYTES } from '@apex/auth';
-import { type Clock, newId } from '@apex/common';
-import { PairCache } from '@apex/flags';
+import { type Clock, newId, PairCache } from '@apex/common';
 import { LiveState } from '@apex/queue';
 import { type DataSource } from 'typeorm';
 import { z } from 'zod';

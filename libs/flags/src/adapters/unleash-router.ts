@@ -1,8 +1,8 @@
+import { PairCache } from '@apex/common';
 import { Logger } from '@nestjs/common';
 import { Unleash, UnleashEvents } from 'unleash-client';
 import { GATEWAY_ENABLED } from '../core/definitions.js';
 import { type Stickiness } from '../core/flag-state.js';
-import { PairCache } from '../core/pair-cache.js';
 import { type Assignment, TrafficRouter, type TrafficSubject } from '../ports/traffic-router.js';
 import { canBeHeld, generalPercentage, ROLLOUT_FEATURE, STICKINESS_PROPERTY, stickinessOf, type UnleashRepository } from './unleash-features.js';
 

@@ -1,3 +1,4 @@
+import { MECHANISMS } from '@apex/usage';
 import { z } from 'zod';
 
 /** A part of a million. */
@@ -52,8 +53,7 @@ export const DEFAULT_POLICY: PolicyDocument = {
 };
 
 /** Whether any mechanism is on. */
-export const letsAnythingAct = ({ mechanisms }: PolicyDocument): boolean =>
-  mechanisms.exact_cache.enabled || mechanisms.prompt_cache.enabled || mechanisms.compression.enabled || mechanisms.routing.enabled || mechanisms.semantic_cache.enabled;
+export const letsAnythingAct = ({ mechanisms }: PolicyDocument): boolean => MECHANISMS.some((mechanism) => mechanisms[mechanism].enabled);
 
 /** An active policy, as the request's path sees it. Never changed: a change is another snapshot. */
 export interface PolicySnapshot {

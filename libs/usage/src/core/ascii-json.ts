@@ -12,6 +12,9 @@ export function text(value: string | null): string {
 
 export const textList = (list: readonly string[]): string => (list.length === 0 ? '[]' : `[${list.map(text).join(',')}]`);
 
+/** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
+export const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);
+
 /** As `text`, for any value that JSON can spell. */
 export function asciiJson(value: unknown): string {
   const json = JSON.stringify(value);

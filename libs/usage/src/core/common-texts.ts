@@ -1,10 +1,10 @@
-import { label, text, textList } from './ascii-json.js';
+import { label, text, textList, whole } from './ascii-json.js';
 import { type ReceiptInputs } from './savings/receipt.types.js';
 import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
 
 /*
- * Parts of rows that come again as they were. A row is put together from some forty texts, and what that costs is a matter
- * of their number: one text for many halves it.
+ * Parts of rows that come again as they were: what a row costs is a matter of the number of texts that it is put together
+ * from.
  */
 
 /** Enough for every key that is in use at once. */
@@ -34,8 +34,12 @@ export function callerJson(r: Caller & Pick<UsageRecordRow, 'key_id'>): string {
     `${label(r.customer_id)},"${r.key_id}",${text(r.session)},${textList(r.tags)},${label(r.surface)},${label(r.path)},${label(r.cohort)},${label(r.cohort_reason)},` +
     `${label(r.provider)},${label(r.requested_model)},${label(r.served_model)},${r.stream}`,
   );
-  const { customer_id, session, tags, surface, path, cohort, cohort_reason, provider, requested_model, served_model, stream } = r;
+  // Each request has tags of its own.
+  if (r.tags.length > 0) return json;
+  const { customer_id, tags, surface, path, cohort, cohort_reason, provider, requested_model, served_model, stream } = r;
   if (callers.size >= MAX_KEYS && last === undefined) callers.clear();
+  // A copy: what was cut out of a request's text would keep all of that text.
+  const session = r.session === null ? null : Buffer.from(r.session).toString();
   callers.set(r.key_id, { customer_id, session, tags, surface, path, cohort, cohort_reason, provider, requested_model, served_model, stream, json });
   return json;
 }
@@ -79,9 +83,6 @@ export function servedJson(r: Served): string {
   served.set(requestedModel, { v, provider, requestedModel, servedModel, arm, json });
   return json;
 }
-
-/** A number as JSON has it: a defect that makes one unspeakable must not take other rows with it. */
-export const whole = (value: number | null): number | null => (Number.isFinite(value) ? value : null);
 
 /** One piece of memory: a text put together from parts is kept as these parts until it is read, each time that it is read. */
 const flat = (ascii: string): string => Buffer.from(ascii, 'latin1').toString('latin1');

@@ -1,5 +1,5 @@
-import { asciiJson, label, text } from './ascii-json.js';
-import { callerJson, meteredJson, servedJson, whole } from './common-texts.js';
+import { asciiJson, label, text, whole } from './ascii-json.js';
+import { callerJson, meteredJson, servedJson } from './common-texts.js';
 import { type Mechanism, type QuotedRates, type Receipt, type Spending, type Step } from './savings/receipt.types.js';
 import { type AttemptRow, type TokenUsage, type UsageRecordRow } from './usage.types.js';
 

@@ -1,4 +1,4 @@
-import { skipSpace, skipString, skipToValue, skipValue } from './skip-value.js';
+import { skipSpace, skipString, skipToValue, skipValue, startsWith } from './skip-value.js';
 
 /** Where a member of the body's top-level object stands: `[start, end)` of its value in bytes. */
 export interface MemberSpan {
@@ -67,21 +67,22 @@ function nameAt(json: Buffer, quote: number): string | null {
 /** Names that most requests have, by length: their bytes are compared, and no text is made of them. */
 const KNOWN = byLength(['n', 'seed', 'user', 'stop', 'model', 'input', 'store', 'tools', 'top_p', 'stream', 'system', 'messages', 'max_tokens', 'tool_choice', 'temperature', 'instructions', 'stream_options', 'response_format', 'max_output_tokens', 'max_completion_tokens', 'parallel_tool_calls']);
 
-function byLength(names: readonly string[]): readonly (readonly string[])[] {
+interface KnownName {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+function byLength(names: readonly string[]): readonly (readonly KnownName[])[] {
+  const known = names.map((name) => ({ name, bytes: Buffer.from(name) }));
   const longest = Math.max(...names.map(({ length }) => length));
-  return Array.from({ length: longest + 1 }, (_, length) => names.filter((name) => name.length === length));
+  return Array.from({ length: longest + 1 }, (_, length) => known.filter(({ name }) => name.length === length));
 }
 
 function knownName(json: Buffer, start: number, end: number): string | undefined {
   const names = KNOWN[end - start];
   if (names === undefined) return undefined;
-  for (const name of names) if (isSpelled(json, start, name)) return name;
+  for (const { name, bytes } of names) if (startsWith(json, start, bytes)) return name;
   return undefined;
-}
-
-function isSpelled(json: Buffer, start: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) if (json[start + i] !== name.charCodeAt(i)) return false;
-  return true;
 }
 
 function parsedName(json: Buffer, quote: number): string | null {

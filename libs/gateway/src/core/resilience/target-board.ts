@@ -1,3 +1,4 @@
+import { PairCache } from '@apex/common';
 import { type Target } from '@apex/llm';
 import { type BreakerState, TargetHealth, type TargetVerdict } from './target-health.js';
 
@@ -15,9 +16,8 @@ const LEAST_SCORE = 0.05;
 
 /** The health of every target that this process has called. Cheap, and nobody else's: no process waits for another to learn. */
 export class TargetBoard {
-  /** By provider, and by model: asked several times for each request, so that names are not put together for it. */
-  private readonly healths = new Map<string, Map<string, TargetHealth>>();
-  private size = 0;
+  /** By provider and model. Requests under way keep their object: what is forgotten when it is full is only the past of targets. */
+  private readonly healths = new PairCache<TargetHealth>(MAX_TARGETS);
 
   /**
    * The candidates to try, in order: those of equal rank shuffled by weight x health, fallbacks behind them in the order
@@ -57,7 +57,7 @@ export class TargetBoard {
   /** How many targets' breakers are in which state, by provider. Targets themselves are not named: callers choose models. */
   breakers(nowMs: number): ReadonlyMap<string, Readonly<Record<BreakerState, number>>> {
     const counts = new Map<string, Record<BreakerState, number>>();
-    for (const [provider, models] of this.healths) {
+    for (const [provider, models] of this.healths.groups) {
       const states: Record<BreakerState, number> = { closed: 0, open: 0, half_open: 0 };
       for (const health of models.values()) states[health.state(nowMs)]++;
       counts.set(provider, states);
@@ -73,20 +73,8 @@ export class TargetBoard {
   }
 
   private health({ provider, model }: Target): TargetHealth {
-    return this.healths.get(provider.name)?.get(model) ?? this.added(provider.name, model);
-  }
-
-  private added(provider: string, model: string): TargetHealth {
-    // Requests under way keep their object: what is forgotten here is only the past of targets.
-    if (this.size >= MAX_TARGETS) {
-      this.healths.clear();
-      this.size = 0;
-    }
-    let models = this.healths.get(provider);
-    if (models === undefined) this.healths.set(provider, (models = new Map()));
-    const health = new TargetHealth();
-    models.set(model, health);
-    this.size++;
+    let health = this.healths.get(provider.name, model);
+    if (health === undefined) this.healths.set(provider.name, model, (health = new TargetHealth()));
     return health;
   }
 }

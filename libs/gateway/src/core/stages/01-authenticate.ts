@@ -23,8 +23,7 @@ export function authenticate(received: Received, keys: KeyStore): AuthenticateRe
   const key = keys.authenticate(presented, received.receivedAt);
   if (typeof key === 'string') return { ok: false, refusal: refusalOf(key) };
   if (!key.scopes.has('inference')) return { ok: false, refusal: refusals.missingScope() };
-  const { requestId, receivedAt, path, surface, headers, trace } = received;
-  return { ok: true, request: { requestId, receivedAt, path, surface, headers, trace, key, labels: labelsOf(headers) } };
+  return { ok: true, request: { ...received, key, labels: labelsOf(received.headers) } };
 }
 
 function presentedKey(headers: Received['headers']): string | null {

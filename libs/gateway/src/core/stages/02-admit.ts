@@ -52,10 +52,8 @@ export function admit(request: Authenticated, body: Buffer, deps: AdmitDeps): Ad
     if (json === null) return deny(refusals.malformedJson(), call);
   }
   const patienceMs = timeoutMs(request, deps.requestTimeoutMs);
-  // Member by member: no copy of all that is there for the sake of what comes in.
-  const { requestId, receivedAt, path, surface, headers, trace, key, labels } = request;
-  const admitted: Admitted = { requestId, receivedAt, path, surface, headers, trace, key, labels, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, deadlineAt: receivedAt + patienceMs, ownDeadline: patienceMs < deps.requestTimeoutMs };
-  return { ok: true, request: admitted };
+  const deadline = { deadlineAt: request.receivedAt + patienceMs, ownDeadline: patienceMs < deps.requestTimeoutMs };
+  return { ok: true, request: { ...request, body, top, json, call, candidates, hedgeAfterMs: route.hedgeAfterMs, ...deadline } };
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;

@@ -21,11 +21,7 @@ export interface DecideDeps extends PlanDeps {
 export function decide(request: Admitted, deps: DecideDeps): Decided {
   const { cohort, reason } = assignCohort(request, deps.traffic);
   const plan = cohort === 'gateway' ? safePlanFor(request, deps) : null;
-  // Member by member, as in `admit`.
-  const { requestId, receivedAt, path, surface, headers, trace, key, labels, body, top, json, call, candidates, hedgeAfterMs, deadlineAt, ownDeadline } = request;
-  const promptCache = deps.promptCache.begin(request, plan);
-  const acting = plan?.decision.arm === 'control' ? 'control' : cohort;
-  return { requestId, receivedAt, path, surface, headers, trace, key, labels, body, top, json, call, candidates, hedgeAfterMs, deadlineAt, ownDeadline, cohort: acting, reason, plan, promptCache };
+  return { ...request, cohort: plan?.decision.arm === 'control' ? 'control' : cohort, reason, plan, promptCache: deps.promptCache.begin(request, plan) };
 }
 
 /** A decision that cannot be made must not cost the answer: the request is served as asked, and nothing is claimed. */

@@ -67,15 +67,10 @@ export function firstUserMessage(body: Buffer, top: TopLevel): Buffer {
   if (body[span.valueStart] !== OPEN_BRACKET) return body.subarray(span.valueStart, span.valueEnd);
   let at = skipSpace(body, span.valueStart + 1);
   while (at < span.valueEnd && body[at] !== CLOSE_BRACKET) {
-    if (body[at] !== OPEN_BRACE) {
-      const end = skipValue(body, at);
-      if (end < 0) break;
-      return body.subarray(at, end);
-    }
-    const end = skipMessage(body, at);
-    if (end > 0) return body.subarray(at, end);
-    if (end === 0) break;
-    at = skipSpace(body, -end);
+    const end = skipValue(body, at);
+    if (end < 0) break;
+    if (body[at] !== OPEN_BRACE || isUsers(body, at)) return body.subarray(at, end);
+    at = skipSpace(body, end);
     if (body[at] === COMMA) at = skipSpace(body, at + 1);
   }
   return body.subarray(span.valueStart, span.valueEnd);
@@ -84,19 +79,18 @@ export function firstUserMessage(body: Buffer, top: TopLevel): Buffer {
 const ROLE = Buffer.from('"role"');
 const USER = Buffer.from('"user"');
 
-/** Where the object at `from` ends: just behind it, negative unless its (first) role is `user`; 0 where it does not end. */
-function skipMessage(body: Buffer, from: number): number {
-  let isUsers: boolean | null = null;
+/** Whether the object at `from` has the role `user`. */
+function isUsers(body: Buffer, from: number): boolean {
   let at = skipSpace(body, from + 1);
   while (body[at] !== CLOSE_BRACE) {
     const valueStart = skipToValue(body, at);
     const valueEnd = valueStart < 0 ? -1 : skipValue(body, valueStart);
-    if (valueEnd < 0) return 0;
-    if (isUsers === null && startsWith(body, at, ROLE)) isUsers = startsWith(body, valueStart, USER);
+    if (valueEnd < 0) return false;
+    if (startsWith(body, at, ROLE)) return startsWith(body, valueStart, USER);
     at = skipSpace(body, valueEnd);
     if (body[at] === COMMA) at = skipSpace(body, at + 1);
   }
-  return isUsers === true ? at + 1 : -(at + 1);
+  return false;
 }
 
 /** A short value as it is spelled; null where it is missing or long. */

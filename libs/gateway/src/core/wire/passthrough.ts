@@ -32,7 +32,7 @@ class Passthrough implements Wire {
     const opened = this.passing.protocol === null ? null : unsealed(this.passing.protocol, request.body);
     let body = opened?.body ?? request.body;
     if (target.model !== request.call.model) body = replaceMember(body, 'model', JSON.stringify(target.model));
-    return { ok: true as const, call: { operation: this.passing.operation(request, target), body: this.passing.prepare(body, request, target), ignored: opened === null ? NONE : inBrief(opened.leftOut) } };
+    return { ok: true as const, call: { operation: this.passing.operation(request, target), body: this.passing.prepare(body, request, target), ignored: inBrief(opened?.leftOut ?? []) } };
   }
 
   createRelay(request: WireRequest): StreamRelay {
@@ -53,7 +53,6 @@ class Passthrough implements Wire {
   }
 }
 
-const NONE: readonly string[] = [];
 const asItIs = (body: Buffer): Buffer => body;
 const generate = (protocol: Protocol) => (request: WireRequest, target: Target): Operation => ({ kind: 'generate', protocol, model: target.model, stream: request.call.stream });
 

@@ -14,6 +14,7 @@ describe('PairCache', () => {
           held.set(JSON.stringify([group, key]), value);
           expect(cache.get(group, key)).toBe(value);
           expect(cache.size).toBe(held.size);
+          expect([...cache.groups].flatMap(([name, values]) => [...values].map(([each, kept]) => [JSON.stringify([name, each]), kept])).sort()).toEqual([...held].sort());
           expect(cache.size).toBeLessThanOrEqual(capacity);
         }
       }),

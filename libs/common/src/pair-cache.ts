@@ -3,7 +3,7 @@
  * costs ten times the look-ups), and a full cache costs one round of re-evaluation instead of memory without an end.
  */
 export class PairCache<V> {
-  private readonly groups = new Map<string, Map<string, V>>();
+  private readonly entries = new Map<string, Map<string, V>>();
   private count = 0;
 
   constructor(private readonly capacity: number) {}
@@ -13,21 +13,26 @@ export class PairCache<V> {
     return this.count;
   }
 
+  /** What is held, by group. */
+  get groups(): ReadonlyMap<string, ReadonlyMap<string, V>> {
+    return this.entries;
+  }
+
   get(group: string, key: string): V | undefined {
-    return this.groups.get(group)?.get(key);
+    return this.entries.get(group)?.get(key);
   }
 
   set(group: string, key: string, value: V): void {
     if (this.count >= this.capacity) this.clear();
-    let entries = this.groups.get(group);
-    if (!entries) this.groups.set(group, (entries = new Map()));
-    const before = entries.size;
-    entries.set(key, value);
-    this.count += entries.size - before;
+    let values = this.entries.get(group);
+    if (!values) this.entries.set(group, (values = new Map()));
+    const before = values.size;
+    values.set(key, value);
+    this.count += values.size - before;
   }
 
   clear(): void {
-    this.groups.clear();
+    this.entries.clear();
     this.count = 0;
   }
 }
