@@ -1,7 +1,6 @@
 import { type ClusterTotals } from './experiment.types.js';
 import { ExperimentAccumulator } from './accumulator.js';
 
-// By name: in a test's context each look at a global is slow, and there are millions.
 const { ceil, cos, exp, floor, log, min, PI, round, sqrt } = Math;
 
 /** How heavy the tails of prompts and answers are. Pareto's index of 2.5 has a variance, but no third moment. */
