@@ -22,7 +22,7 @@ export { type ExperimentResult, type NotEstimable, type SavingEstimate } from '.
 export { UsageRecorder } from './ports/usage-recorder.js';
 export { UsageModule } from './usage.module.js';
 export { RecordingService, type RecordingOptions, type RecordingStatistics, type UsageConfig } from './recording.service.js';
-export { type JournalSync } from './adapters/journal-writer.js';
+export { type JournalSync } from './adapters/segment-files.js';
 export { UsageQuery, type SummarizeInput } from './usage-query.service.js';
 export { GROUPINGS, type Grouping, type UsageGroup, type UsageSummary, type UsageTotals } from './core/usage-summary.js';
 export { Reconciler, type ReconcileCounts, type ReconcileInput, type ReconcileReport } from './reconciler.service.js';

@@ -4,10 +4,11 @@ import { type DataSource } from 'typeorm';
 import { Batcher } from './adapters/batcher.js';
 import { type JournalFs } from './adapters/journal-files.js';
 import { type HeldJournal, JournalHome } from './adapters/journal-home.js';
-import { type JournalSync, JournalWriter } from './adapters/journal-writer.js';
+import { JournalWriter } from './adapters/journal-writer.js';
 import { ensurePartitions } from './adapters/partitions.js';
 import { RecordStore } from './adapters/record-store.js';
 import { replaySegments } from './adapters/replay.js';
+import { type JournalSync } from './adapters/segment-files.js';
 
 export interface UsageConfig {
   /** `APEX_HOME`; the journals are in `journal/` below it. */

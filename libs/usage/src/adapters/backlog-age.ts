@@ -1,4 +1,4 @@
-import { type JournalPosition } from './journal-writer.js';
+import { type JournalPosition } from './segment-files.js';
 
 /** Positions that lie closer together than this in time share a mark. */
 const MARK_EVERY_MS = 100;

@@ -2,9 +2,10 @@ import { Logger } from '@nestjs/common';
 import { type OpenRows, firstOpenRows } from '../core/first-open.js';
 import { rowId, RowType, type RowVisitor } from '../core/journal.codec.js';
 import { BacklogAge } from './backlog-age.js';
-import { type JournalPosition, type JournalWriter } from './journal-writer.js';
+import { type JournalWriter } from './journal-writer.js';
 import { RecordBatch } from './record-batch.js';
 import { type RecordStore } from './record-store.js';
+import { type JournalPosition } from './segment-files.js';
 import { SegmentReader } from './segment-reader.js';
 import { type Segment } from './segment-table.js';
 

@@ -1,4 +1,3 @@
-import nodeFs from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { ApexError, type Uuid } from '@apex/common';
 import { firstOpenJson } from '../core/first-open.js';
@@ -7,71 +6,50 @@ import { GroupEncoder, RowType } from '../core/journal.codec.js';
 import { type Receipt } from '../core/savings/receipt.types.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from '../core/usage.types.js';
 import { UsageRecorder } from '../ports/usage-recorder.js';
-import { type JournalFs, segmentPath } from './journal-files.js';
-import { type Segment, SegmentTable } from './segment-table.js';
+import { type JournalPosition, SegmentFiles, type SegmentFilesOptions } from './segment-files.js';
+import { type SegmentTable } from './segment-table.js';
 
-export type JournalSync = 'second' | 'always';
-
-export interface JournalWriterOptions {
-  readonly directory: string;
-  /** The number of the first segment written; greater than that of any segment in the directory. */
-  readonly firstSegment: number;
-  /** `second`: fdatasync once a second, after `done`. `always`: before `done`, one for all that has come meanwhile. */
-  readonly sync: JournalSync;
-  readonly segmentBytes?: number;
-  readonly fs?: JournalFs;
-}
+/** `sync`: with `second`, `done` does not wait for the disk; with `always` it does, and one fdatasync is for all that has come meanwhile. */
+export type JournalWriterOptions = Omit<SegmentFilesOptions, 'onSealed'>;
 
 type Done = (error?: Error) => void;
 
-/** A place between two groups. */
-export interface JournalPosition {
-  readonly segment: number;
-  readonly offset: number;
-}
-
-const SEGMENT_BYTES = 8 << 20;
 /** More than this waits only if the disk has stopped taking it; refusing is then better than hiding it. */
 const MAX_WAITING_BYTES = 64 << 20;
-const SYNC_EVERY_MS = 1_000;
 
 /**
  * Appends opens and closes to segment files. What one turn of the event loop brings is one group and one write(2).
  *
- * After a failed write the file is cut back to its last whole group, or left for a new segment where even that fails,
- * and the next group tries again: the journal recovers as soon as the disk does.
+ * A group that cannot be written is refused as a whole, and the next one tries again: the journal recovers as soon as the
+ * disk does.
  */
 export class JournalWriter extends UsageRecorder {
-  readonly segments = new SegmentTable();
   /** Called after each group that was written. */
   onWritten: () => void = () => undefined;
   writeErrors = 0;
-  syncErrors = 0;
 
   private readonly log = new Logger('Journal');
-  private readonly fs: JournalFs;
-  private readonly segmentBytes: number;
+  private readonly files: SegmentFiles;
   private readonly group = new GroupEncoder();
   private waiting: Done[] = [];
   private opens: Uuid[] = [];
   private closes: Uuid[] = [];
   private scheduled = false;
   private syncing = false;
-  private dirty = false;
   private ended = false;
   private failing = false;
-  private nextSegment: number;
-  private current: { readonly fd: number; readonly segment: Segment } | null = null;
-  /** fdatasync and close of one file never overlap. */
-  private background: Promise<void> = Promise.resolve();
-  private readonly timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: JournalWriterOptions) {
     super();
-    this.fs = options.fs ?? nodeFs;
-    this.segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-    this.nextSegment = options.firstSegment;
-    if (options.sync === 'second') this.timer = setInterval(() => this.syncIfDirty(), SYNC_EVERY_MS).unref();
+    this.files = new SegmentFiles({ ...options, onSealed: () => this.onWritten() });
+  }
+
+  get segments(): SegmentTable {
+    return this.files.table;
+  }
+
+  get syncErrors(): number {
+    return this.files.syncErrors;
   }
 
   open(entry: OpenEntry, done: Done): void {
@@ -95,7 +73,7 @@ export class JournalWriter extends UsageRecorder {
 
   /** Where the next group will start; everything before it is readable. */
   position(): JournalPosition {
-    return this.current ? { segment: this.current.segment.number, offset: this.current.segment.size } : { segment: this.nextSegment, offset: 0 };
+    return this.files.position();
   }
 
   /** Resolves when everything handed over so far is written or refused. */
@@ -109,11 +87,8 @@ export class JournalWriter extends UsageRecorder {
   /** Writes what is waiting and closes the file. Entries that come later are refused. */
   async end(): Promise<void> {
     this.ended = true;
-    if (this.timer) clearInterval(this.timer);
     await this.settled();
-    this.rotate();
-    await this.background;
-    await this.segments.settled();
+    await this.files.end();
   }
 
   private append(kind: 'open' | 'close', record: UsageRecordRow, attempts: readonly AttemptRow[], receipt: Receipt | null, done: Done): boolean {
@@ -162,61 +137,28 @@ export class JournalWriter extends UsageRecorder {
     // While a sync runs, groups collect; its end flushes them.
     if (this.syncing) return;
     this.scheduled = false;
-    const { waiting, opens, closes } = this;
-    if (waiting.length === 0 && this.group.size === 0) return;
+    const { waiting, opens, closes, group, files } = this;
+    if (waiting.length === 0 && group.size === 0) return;
     this.waiting = [];
     this.opens = [];
     this.closes = [];
-    const error = this.write(this.group.seal());
-    this.group.reset();
-    if (error) {
-      this.failed(error, waiting);
-      return;
-    }
-    const segment = this.current?.segment;
-    if (segment) {
-      for (let i = 0; i < opens.length; i++) this.segments.opened(segment, opens[i]!);
-      for (let i = 0; i < closes.length; i++) this.segments.closed(closes[i]!);
-      if (opens.length + closes.length > 0) this.onWritten();
-    }
-    if (this.options.sync === 'always' && this.current && opens.length + closes.length > 0) {
-      this.syncThenFinish(waiting);
-      return;
-    }
-    this.dirty = true;
-    this.rotateIfFull();
+    const hasRows = group.size > 0;
+    const error = hasRows ? files.append(group.seal()) : null;
+    group.reset();
+    if (error) return this.failed(error, waiting);
+    if (hasRows) this.written(opens, closes);
+    if (hasRows && this.options.sync === 'always') return this.syncThenFinish(waiting);
+    files.rotateIfFull();
     for (let i = 0; i < waiting.length; i++) this.call(waiting[i]!);
   }
 
-  /** Appends the bytes, or leaves the file as it was. */
-  private write(bytes: Buffer): Error | null {
-    if (bytes.length === 0) return null;
-    let to = this.current;
-    let written = 0;
-    try {
-      to ??= this.openSegment();
-      while (written < bytes.length) {
-        const count = this.fs.writeSync(to.fd, bytes, written, bytes.length - written, to.segment.size + written);
-        if (count <= 0) throw new Error('the disk takes no more');
-        written += count;
-      }
-      to.segment.size += bytes.length;
-      if (this.failing) this.log.log('writing again');
-      this.failing = false;
-      return null;
-    } catch (error) {
-      if (to && written > 0) this.cutBack(to);
-      return error as Error;
-    }
-  }
-
-  private cutBack(to: { readonly fd: number; readonly segment: Segment }): void {
-    try {
-      this.fs.ftruncateSync(to.fd, to.segment.size);
-    } catch {
-      // The reader takes what stays behind for a write that was cut off, and that is what it is.
-      this.rotate();
-    }
+  private written(opens: readonly Uuid[], closes: readonly Uuid[]): void {
+    if (this.failing) this.log.log('writing again');
+    this.failing = false;
+    const { table, newest } = this.files;
+    for (let i = 0; i < opens.length; i++) table.opened(newest!, opens[i]!);
+    for (let i = 0; i < closes.length; i++) table.closed(closes[i]!);
+    this.onWritten();
   }
 
   private failed(error: Error, waiting: readonly Done[]): void {
@@ -227,81 +169,17 @@ export class JournalWriter extends UsageRecorder {
     for (const done of waiting) this.call(done, refusal);
   }
 
-  private openSegment(): { readonly fd: number; readonly segment: Segment } {
-    const number = this.nextSegment++;
-    const path = segmentPath(this.options.directory, number);
-    const fd = this.fs.openSync(path, 'wx', 0o600);
-    const opened = { fd, segment: this.segments.add(number, path) };
-    this.current = opened;
-    try {
-      this.syncDirectory();
-    } catch (error) {
-      this.rotate();
-      throw error;
-    }
-    return opened;
-  }
-
-  /** Makes the new file's name durable: at once where `done` promises it, else with the other syncs. */
-  private syncDirectory(): void {
-    const directory = this.fs.openSync(this.options.directory, 'r');
-    if (this.options.sync === 'always') {
-      try {
-        this.fs.fsyncSync(directory);
-      } finally {
-        this.fs.closeSync(directory);
-      }
-      return;
-    }
-    this.inBackground((finish) => this.fs.fsync(directory, (error) => this.fs.close(directory, () => finish(error))));
-  }
-
-  private rotateIfFull(): void {
-    if (this.current && this.current.segment.size >= this.segmentBytes) this.rotate();
-  }
-
-  private rotate(): void {
-    if (!this.current) return;
-    const { fd, segment } = this.current;
-    this.current = null;
-    this.inBackground((finish) => this.fs.fdatasync(fd, (error) => this.fs.close(fd, () => finish(error))));
-    this.segments.seal(segment);
-    this.onWritten();
-  }
-
-  private syncIfDirty(): void {
-    if (!this.dirty || !this.current) return;
-    this.dirty = false;
-    const { fd } = this.current;
-    this.inBackground((finish) => this.fs.fdatasync(fd, finish));
-  }
-
   private syncThenFinish(waiting: readonly Done[]): void {
     this.syncing = true;
-    this.fs.fdatasync(this.current!.fd, (error) => {
+    this.files.sync((error) => {
       this.syncing = false;
-      if (error) {
-        this.syncFailed(error);
-        // After a failed fdatasync nobody knows what of this file is on the disk: nothing more is built on it.
-        this.rotate();
-        this.failed(error, waiting);
-      } else {
-        this.rotateIfFull();
+      if (error) this.failed(error, waiting);
+      else {
+        this.files.rotateIfFull();
         for (const done of waiting) this.call(done);
       }
       if (this.scheduled) this.flush();
     });
-  }
-
-  private inBackground(work: (finish: (error?: Error | null) => void) => void): void {
-    this.background = this.background
-      .then(() => new Promise<void>((resolve, reject) => work((error) => (error ? reject(error) : resolve()))))
-      .catch((error: unknown) => this.syncFailed(error));
-  }
-
-  private syncFailed(error: unknown): void {
-    this.syncErrors += 1;
-    this.log.error(`fdatasync failed in ${this.options.directory}: ${String(error)}; a power cut may lose what was just written`);
   }
 
   /** One caller's exception must not keep the others from being told. */
