@@ -69,6 +69,7 @@ function registerCacheGauges(metrics: GatewayMetrics, { cache, answers }: Pick<N
   metrics.registerGauge('apex_cache_answers', 'Answers that are kept in the process', () => answers.figures().answers);
   metrics.registerGauge('apex_cache_bytes', 'Bytes of them', () => answers.figures().bytes);
   metrics.registerCounter('apex_cache_refused_total', 'Values in Redis that could not be opened, or belong elsewhere', () => answers.figures().refused);
+  metrics.registerCounter('apex_cache_passed_over_total', 'Answers that stayed in the process because more of them waited for Redis than it is worth to give away', () => answers.figures().passedOver);
   metrics.registerGauge(
     'apex_cache_shared',
     '1: answers are shared through Redis; 0: Redis is there, and not used now',

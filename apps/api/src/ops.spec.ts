@@ -15,7 +15,7 @@ const read = (path: string): string => readFileSync(new URL(`../../../ops/${path
 
 const CACHE: Pick<NonNullable<Observed['dataPlane']>, 'cache' | 'answers' | 'lane'> = {
   cache: { counts: { hits: { memory: 5, shared: 4, flight: 3 }, misses: 2, stored: 1, notStored: { too_large: 6 }, waiting: 7 } },
-  answers: { figures: () => ({ answers: 8, bytes: 9, refused: 10 }), shared: () => true },
+  answers: { figures: () => ({ answers: 8, bytes: 9, refused: 10, passedOver: 13 }), shared: () => true },
   lane: { laneCounts: { served: 11, handedOver: 12 } },
 };
 const NONE_LIMITED = { requests: 0, tokens: 0, concurrency: 0, budget: 0, platform_budget: 0 };

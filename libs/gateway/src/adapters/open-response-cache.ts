@@ -25,8 +25,8 @@ export abstract class OpenedResponseCache {
   abstract readonly cache: ResponseCache;
   /** Whether Redis is used now; null where there is none. */
   abstract shared(): boolean | null;
-  /** What this process holds, and how many values of Redis could not be opened. */
-  abstract figures(): { readonly answers: number; readonly bytes: number; readonly refused: number };
+  /** What this process holds, how many values of Redis could not be opened, and how many answers were not given to Redis. */
+  abstract figures(): { readonly answers: number; readonly bytes: number; readonly refused: number; readonly passedOver: number };
   abstract close(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export function openResponseCache({ redisUrl, box, bus, now, memoryBytes = DEFAU
   const memory = new MemoryAnswerCache(memoryBytes);
   if (redisUrl === null) {
     const cache = new TieredResponseCache(memory, new CacheMarks(now), null);
-    return { cache, shared: () => null, figures: () => ({ ...memory.size, refused: 0 }), close: () => Promise.resolve() };
+    return { cache, shared: () => null, figures: () => ({ ...memory.size, refused: 0, passedOver: 0 }), close: () => Promise.resolve() };
   }
   const link = new RedisCacheLink(redisUrl, times);
   const marks = new RedisCacheMarks(link, bus, now, prefix);
@@ -44,7 +44,7 @@ export function openResponseCache({ redisUrl, box, bus, now, memoryBytes = DEFAU
   return {
     cache: new TieredResponseCache(memory, marks, shared),
     shared: () => link.available && marks.ready,
-    figures: () => ({ ...memory.size, refused: shared.refused }),
+    figures: () => ({ ...memory.size, refused: shared.refused, passedOver: shared.passedOver }),
     close: async () => {
       marks.close();
       index.close();

@@ -49,6 +49,11 @@ export class RedisAnswerCache {
     return this.refusedCount;
   }
 
+  /** How many times an answer was not given to the others, because too many waited. */
+  get passedOver(): number {
+    return this.queue.passedOverCount;
+  }
+
   /** Null instead of a promise: there is nobody to ask. Never rejects. */
   fetch(slot: CacheSlot): Promise<CachedAnswer | null> | null {
     if (!this.link.available || !this.index.mayHold(slot.hash)) return null;

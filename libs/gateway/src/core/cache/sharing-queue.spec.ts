@@ -30,6 +30,7 @@ describe('SharingQueue', () => {
     expect(hashesOf(queue.take(9, 1_000))).toEqual(['5', '1', '2', '3']);
     expect(queue.again(answer('4', 'b'))).toBe(true);
     expect(hashesOf(queue.take(9, 1_000))).toEqual(['4']);
+    expect(queue.passedOverCount).toBe(2);
   });
 
   it('gives nothing twice because it is asked for again', () => {

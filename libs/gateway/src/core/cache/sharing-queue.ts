@@ -24,6 +24,7 @@ export class SharingQueue {
   private readonly shares = new Map<string, Share>();
   private readonly all: Share = { answers: 0, bytes: 0 };
   private readonly passedOver: (string | undefined)[] = new Array<undefined>(NOTES).fill(undefined);
+  private passedOverTotal = 0;
 
   constructor(
     private readonly maxAnswers = MAX_WAITING,
@@ -32,6 +33,11 @@ export class SharingQueue {
 
   get size(): number {
     return this.all.answers;
+  }
+
+  /** How many times an answer was passed over, ever. */
+  get passedOverCount(): number {
+    return this.passedOverTotal;
   }
 
   /** Whether it waits now; else it is passed over. */
@@ -112,6 +118,7 @@ export class SharingQueue {
 
   private passOver({ hash }: CachedAnswer): void {
     this.passedOver[placeOf(hash)] = hash;
+    this.passedOverTotal++;
   }
 }
 
