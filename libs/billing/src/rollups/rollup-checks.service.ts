@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { firstIdAt } from '@apex/common';
-import { type DataSource } from 'typeorm';
-import { DAY_MS, daysOf } from '../core/rollups/buckets.js';
+import { type DataSource, type EntityManager } from 'typeorm';
+import { DAY_MS, daysOf, HOUR_MS } from '../core/rollups/buckets.js';
 import { type Granularity, type RollupDifference, type RollupSums } from '../core/rollups/rollups.types.js';
-import { DIMENSIONS, hourCells, hourOf, list, MEASURES, NOT_BEGUN } from './rollup-sql.js';
+import { cellsOf, DIMENSIONS, hourOf, inSteps, list, MEASURES, NOT_BEGUN, STEP_RECORDS } from './rollup-sql.js';
 
 export interface RollupStatus {
   /** When it was last seen what there is to recompute; null: never. */
@@ -21,9 +21,17 @@ export interface RollupStatus {
 const MAX_LISTED = 100;
 const CELL = ['customer_id', ...DIMENSIONS] as const;
 
+/** What a day's records add up to, by hour, for as long as its check lasts. */
+const CREATE_CELLS = `
+  create temporary table checked_cells on commit drop as
+  select null::timestamptz as hour, c.* from (${cellsOf('null::uuid', 'null::uuid')}) c with no data`;
+
+/** $1 first id, $2 id behind the last, $3 hour */
+const INSERT_CELLS = `insert into checked_cells select $3::timestamptz, c.* from (${cellsOf('$1', '$2')}) c`;
+
 /**
- * One day as one statement, and so one snapshot, sees it: buckets whose rollups are not what their records add up to. Hours
- * that have changed since they were last recomputed are left out; they are compared next time.
+ * Buckets of a day whose rollups are not what their records add up to. Hours that have changed since they were last
+ * recomputed are left out; they are compared next time.
  * $1 and $2 the day and the one after, $3 and $4 the same as ids.
  */
 const DIFFERENCES = `
@@ -35,10 +43,10 @@ const DIFFERENCES = `
     union
     select ${hourOf('a.request_id')}, a.customer_id from usage_adjustments a, usage_rollup_progress p
     where a.recorded_xid >= p.marked_xid and a.recorded_xid < ${NOT_BEGUN} and a.request_id >= $3 and a.request_id < $4
-  ), cells as materialized (${hourCells('$3', '$4')}), sides as (
-    select true as recorded, 'hour' as granularity, hour as bucket, ${list([...CELL, ...MEASURES])} from cells
+  ), sides as (
+    select true as recorded, 'hour' as granularity, hour as bucket, ${list([...CELL, ...MEASURES])} from checked_cells
     union all
-    select true, 'day', $1::timestamptz, ${list([...CELL, ...MEASURES])} from cells
+    select true, 'day', $1::timestamptz, ${list([...CELL, ...MEASURES])} from checked_cells
     union all
     select false, granularity, bucket, ${list([...CELL, ...MEASURES])} from usage_rollups
     where granularity in ('hour', 'day') and bucket >= $1 and bucket < $2
@@ -70,7 +78,11 @@ interface DifferenceRow {
 export class RollupChecks {
   private readonly log = new Logger('Rollups');
 
-  constructor(private readonly dataSource: DataSource) {}
+  /** @param stepRecords records that one statement reads at most */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly stepRecords = STEP_RECORDS,
+  ) {}
 
   /**
    * Compares the whole UTC days that touch `[from, to)`, or as many as there is time for until `goesOn` says no.
@@ -97,7 +109,7 @@ export class RollupChecks {
 
   private async checkDay(day: Date): Promise<number> {
     const next = new Date(day.getTime() + DAY_MS);
-    const found = await this.dataSource.query<DifferenceRow[]>(DIFFERENCES, [day, next, firstIdAt(day.getTime()), firstIdAt(next.getTime())]);
+    const found = await this.dataSource.transaction('REPEATABLE READ', (manager) => this.differences(manager, day, next));
     await this.dataSource.transaction(async (manager) => {
       // One at a time, so that what is kept is what one of them found.
       await manager.query(`select pg_advisory_xact_lock(hashtextextended('apex:rollup-check', 0))`);
@@ -114,6 +126,16 @@ export class RollupChecks {
       );
     }
     return found.length;
+  }
+
+  /** In many statements, for none may take long, and one snapshot. */
+  private async differences(manager: EntityManager, day: Date, next: Date): Promise<DifferenceRow[]> {
+    await manager.query(CREATE_CELLS);
+    for (let at = day.getTime(); at < next.getTime(); at += HOUR_MS) {
+      const hour = new Date(at);
+      await inSteps(manager, at, this.stepRecords, (from, to) => manager.query(INSERT_CELLS, [from, to, hour]));
+    }
+    return manager.query<DifferenceRow[]>(DIFFERENCES, [day, next, firstIdAt(day.getTime()), firstIdAt(next.getTime())]);
   }
 }
 

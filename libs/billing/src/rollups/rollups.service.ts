@@ -1,7 +1,7 @@
 import { firstIdAt } from '@apex/common';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { DAY_MS, dayOf, daysOf, HOUR_MS } from '../core/rollups/buckets.js';
-import { CLUSTER, DIMENSIONS, HORIZON, hourCells, hourOf, list, MEASURES } from './rollup-sql.js';
+import { cellsOf, CLUSTER, DIMENSIONS, HORIZON, hourOf, inSteps, list, MEASURES, STEP_RECORDS } from './rollup-sql.js';
 
 /** Records of one step of marking: no statement takes long. */
 const MARK_RECORDS = 200_000;
@@ -38,10 +38,16 @@ const TAKE_MARKS = `
   )
   delete from usage_rollup_marks m using mine where m.hour = mine.hour and m.customer_id = mine.customer_id returning m.hour, m.customer_id`;
 
-/** $1 first id, $2 id behind the last, $3 customers */
-const INSERT_HOURS = `
+/** $1 first id, $2 id behind the last, $3 customers, $4 hour */
+const INSERT_STEP = `
   insert into usage_rollups (${list(ROLLUP_COLUMNS)})
-  select 'hour', c.* from (${hourCells('$1', '$2', 'r.customer_id = any($3)')}) c`;
+  select 'hour', $4::timestamptz, c.* from (${cellsOf('$1', '$2', 'r.customer_id = any($3)')}) c`;
+
+/** One row a cell, of those that the steps have left. $1 hour, $2 customers */
+const MERGE_HOUR = `
+  with steps as (delete from usage_rollups where granularity = 'hour' and bucket = $1 and customer_id = any($2) returning *)
+  insert into usage_rollups (${list(ROLLUP_COLUMNS)})
+  select 'hour', $1::timestamptz, customer_id, ${list(DIMENSIONS)}, ${list(MEASURES, (column) => `sum(${column})`)} from steps group by customer_id, ${list(DIMENSIONS)}`;
 
 /** $1 day, $2 the day after, $3 customers */
 const INSERT_DAY = `
@@ -67,7 +73,11 @@ interface Progress {
  * twice changes nothing. Any number of processes may do it at once.
  */
 export class Rollups {
-  constructor(private readonly dataSource: DataSource) {}
+  /** @param stepRecords records that one statement reads at most */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly stepRecords = STEP_RECORDS,
+  ) {}
 
   /**
    * Brings the rollups up to every transaction that had ended when it was called; or stops when `goesOn` says no.
@@ -130,8 +140,10 @@ export class Rollups {
     // The day's rows are made from all of its hours, which others must not be changing.
     await manager.query(`select pg_advisory_xact_lock(hashtextextended('apex:rollup:' || $1, 0))`, [day.toISOString()]);
     for (const [at, customers] of customersByHour(marks)) {
-      await manager.query(`delete from usage_rollups where granularity = 'hour' and bucket = $1 and customer_id = any($2)`, [new Date(at), customers]);
-      await manager.query(INSERT_HOURS, [firstIdAt(at), firstIdAt(at + HOUR_MS), customers]);
+      const hour = new Date(at);
+      await manager.query(`delete from usage_rollups where granularity = 'hour' and bucket = $1 and customer_id = any($2)`, [hour, customers]);
+      const steps = await inSteps(manager, at, this.stepRecords, (from, to) => manager.query(INSERT_STEP, [from, to, customers, hour]));
+      if (steps > 1) await manager.query(MERGE_HOUR, [hour, customers]);
     }
     const customers = [...new Set(marks.map((mark) => mark.customer_id))];
     await manager.query(`delete from usage_rollups where granularity = 'day' and bucket = $1 and customer_id = any($2)`, [day, customers]);
