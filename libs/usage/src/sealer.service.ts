@@ -69,12 +69,17 @@ export class Sealer {
 async function waiting(manager: EntityManager, customerId: string): Promise<Sealable[]> {
   const queue = await manager.query<Array<{ kind: Sealable['kind']; id: Uuid }>>('select kind, id from unsealed where customer_id = $1 order by id, kind limit $2', [customerId, BATCH]);
   const ids = (kind: Sealable['kind']): Uuid[] => queue.filter((one) => one.kind === kind).map((one) => one.id);
-  const receipts = await manager.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where request_id = any($1)`, [ids('receipt')]);
-  const adjustments = await manager.query<StoredAdjustment[]>('select id, request_id, customer_id, fact from receipt_adjustments where id = any($1)', [ids('adjustment')]);
-  const hashes = new Map<string, string>([
-    ...receipts.map((row) => [`receipt ${row.request_id}`, receiptHash(receiptOf(row))] as const),
-    ...adjustments.map((row) => [`adjustment ${row.id}`, adjustmentHash(row.id, row.request_id, row.customer_id, row.fact)] as const),
-  ]);
+  const hashes = new Map<string, string>();
+  const [adjustmentIds, receiptIds] = [ids('adjustment'), ids('receipt')];
+  if (adjustmentIds.length > 0) {
+    const adjustments = await manager.query<StoredAdjustment[]>('select id, request_id, customer_id, fact from receipt_adjustments where id = any($1)', [adjustmentIds]);
+    for (const row of adjustments) hashes.set(`adjustment ${row.id}`, adjustmentHash(row.id, row.request_id, row.customer_id, row.fact));
+  }
+  if (receiptIds.length > 0) {
+    // Last, and done with at once: a megabyte that outlives a few turns of the event loop is garbage of the kind that stays.
+    const receipts = await manager.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where request_id = any($1)`, [receiptIds]);
+    for (const row of receipts) hashes.set(`receipt ${row.request_id}`, receiptHash(receiptOf(row)));
+  }
   return queue.map(({ kind, id }) => {
     const contentHash = hashes.get(`${kind} ${id}`);
     if (contentHash === undefined) throw new Error(`${kind} ${id} waits to be sealed and is not there`);
