@@ -3,7 +3,7 @@ import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 
 /**
  * Jest's environment for Node with an ordinary global object. The one that it makes itself stands behind an interceptor
- * that is asked at every mention of a global, `Math` and `Buffer` too: suites that compute take a quarter longer with it.
+ * that is asked at every mention of a global, `Math` and `Buffer` too: suites that compute took a third longer with it.
  * https://nodejs.org/api/vm.html#when-contextobject-is-vmconstantsdont_contextify
  */
 export default class OrdinaryGlobalEnvironment extends NodeEnvironment {

@@ -7,8 +7,8 @@ import { root } from './root.mjs';
 /**
  * How Apex is run. `--min-semi-space-size`: V8's young generation starts small, and then requests under way are promoted
  * and what they point to survives as garbage; from 16 MB on it does not, at half the CPU per request in the pipeline's benchmark.
- * `--heap-growing-percent`: V8 may let a heap grow to four times what lives in it before it collects, and keeps much of that:
- * under load it went from 70 MB that live to 330 MB. Twice is enough; it then collects about every eight seconds.
+ * `--heap-growing-percent`: V8 may let a heap grow to several times what lives in it before it collects, and keeps much of that:
+ * under load it went from 70 MB that live to 330 MB. Twice is enough; under such load it then collects about every eight seconds.
  */
 export const NODE_FLAGS = ['--enable-source-maps', '--min-semi-space-size=16', '--heap-growing-percent=100'];
 

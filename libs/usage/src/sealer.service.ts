@@ -76,7 +76,7 @@ async function waiting(manager: EntityManager, customerId: string): Promise<Seal
     for (const row of adjustments) hashes.set(`adjustment ${row.id}`, adjustmentHash(row.id, row.request_id, row.customer_id, row.fact));
   }
   if (receiptIds.length > 0) {
-    // Last, and done with at once: a megabyte that outlives a few turns of the event loop is garbage of the kind that stays.
+    // Last, and done with at once: hundreds of receipts need not be held while something else is asked.
     const receipts = await manager.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where request_id = any($1)`, [receiptIds]);
     for (const row of receipts) hashes.set(`receipt ${row.request_id}`, receiptHash(receiptOf(row)));
   }

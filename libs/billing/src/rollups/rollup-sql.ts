@@ -13,7 +13,7 @@ export const list = (columns: readonly string[], as: (column: string) => string 
 /** The hour, as a timestamptz, of the millisecond that a UUIDv7 carries: the period of a record is that of its id. */
 export const hourOf = (id: string): string => `to_timestamp(((('x' || substr(${id}::text, 1, 8) || substr(${id}::text, 10, 4))::bit(48)::bigint / 3600000) * 3600)::double precision)`;
 
-/** Records that one statement reads at most, for none may take long. */
+/** Records of one step of recomputing or checking: no statement takes long. */
 export const STEP_RECORDS = 100_000;
 
 /**

@@ -43,18 +43,19 @@ const INSERT_STEP = `
   insert into usage_rollups (${list(ROLLUP_COLUMNS)})
   select 'hour', $4::timestamptz, c.* from (${cellsOf('$1', '$2', 'r.customer_id = any($3)')}) c`;
 
-/** One row a cell, of those that the steps have left. $1 hour, $2 customers */
+/** One row a cell, from rows that may be several. $1 the bucket */
+const insertSums = (granularity: 'hour' | 'day', from: string): string => `
+  insert into usage_rollups (${list(ROLLUP_COLUMNS)})
+  select '${granularity}', $1::timestamptz, customer_id, ${list(DIMENSIONS)}, ${list(MEASURES, (column) => `sum(${column})`)} from ${from}
+  group by customer_id, ${list(DIMENSIONS)}`;
+
+/** What the steps have left. $1 hour, $2 customers */
 const MERGE_HOUR = `
   with steps as (delete from usage_rollups where granularity = 'hour' and bucket = $1 and customer_id = any($2) returning *)
-  insert into usage_rollups (${list(ROLLUP_COLUMNS)})
-  select 'hour', $1::timestamptz, customer_id, ${list(DIMENSIONS)}, ${list(MEASURES, (column) => `sum(${column})`)} from steps group by customer_id, ${list(DIMENSIONS)}`;
+  ${insertSums('hour', 'steps')}`;
 
 /** $1 day, $2 the day after, $3 customers */
-const INSERT_DAY = `
-  insert into usage_rollups (${list(ROLLUP_COLUMNS)})
-  select 'day', $1::timestamptz, customer_id, ${list(DIMENSIONS)}, ${list(MEASURES, (column) => `sum(${column})`)} from usage_rollups
-  where granularity = 'hour' and bucket >= $1 and bucket < $2 and customer_id = any($3)
-  group by customer_id, ${list(DIMENSIONS)}`;
+const INSERT_DAY = insertSums('day', `usage_rollups where granularity = 'hour' and bucket >= $1 and bucket < $2 and customer_id = any($3)`);
 
 interface Mark {
   readonly hour: Date;

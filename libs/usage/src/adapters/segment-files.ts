@@ -59,7 +59,7 @@ export class SegmentFiles {
 
   /** What is written to now; null before the first group, and between two segments. */
   get newest(): Segment | null {
-    return this.current === null ? null : this.current.segment;
+    return this.current?.segment ?? null;
   }
 
   /** Where the next group will start; everything before it is readable. */
@@ -87,11 +87,9 @@ export class SegmentFiles {
     }
   }
 
-  /** Puts what was appended on the disk. After an error nothing more is built on that file. */
+  /** Puts the group that was just appended on the disk. After an error nothing more is built on that file. */
   sync(done: (error: Error | null) => void): void {
-    if (this.current === null) return done(null);
-    this.dirty = false;
-    this.fs.fdatasync(this.current.fd, (error) => {
+    this.fs.fdatasync(this.current!.fd, (error) => {
       if (error) {
         this.syncFailed(error);
         // After a failed fdatasync nobody knows what of this file is on the disk.
