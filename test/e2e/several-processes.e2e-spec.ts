@@ -94,8 +94,11 @@ describe('two data-plane processes behind one port', () => {
     const [one, two] = [await laneTo(apex, 1), await laneTo(apex, 2)];
     const customer = await one.json<{ id: string }>('POST', '/api/admin/customers', apex.adminToken, { name: 'Other', platformKeys: true });
     const { body: made } = await one.json<{ key: string }>('POST', `/api/admin/customers/${customer.body.id}/keys`, apex.adminToken, { name: 'first' });
+    let conversations = 0;
+    // One conversation in twenty that are on the gateway is the experiment's control, and would be so each time.
+    const another = (): object => ({ ...PROMPT, messages: [{ role: 'user', content: `Say hello ${++conversations} times.` }] });
     const becomes = (lane: Lane, cohort: string): Promise<true> =>
-      eventually(`x-apex-cohort: ${cohort}`, async () => ((await lane.json('POST', CHAT, made.key, PROMPT)).headers['x-apex-cohort'] === cohort ? true : undefined), EFFECTIVE_MS);
+      eventually(`x-apex-cohort: ${cohort}`, async () => ((await lane.json('POST', CHAT, made.key, another())).headers['x-apex-cohort'] === cohort ? true : undefined), EFFECTIVE_MS);
     await becomes(two, 'direct; reason=flag_off');
     expect((await one.json('PUT', '/api/admin/flags/gateway_enabled', apex.adminToken, { enabled: true, reason: 'on, through one' })).status).toBe(200);
     expect((await two.json('PUT', '/api/admin/traffic', apex.adminToken, { gatewayPercentage: 100, reason: 'all, through the other' })).status).toBe(200);
