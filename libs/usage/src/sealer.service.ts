@@ -58,17 +58,34 @@ export class Sealer {
          from json_to_recordset($2::json) l (seq bigint, kind text, id uuid, "contentHash" text, "prevHash" text, hash text)
          returning kind, id
        )
-       delete from unsealed u using link where u.kind = link.kind and u.id = link.id`,
+       delete from unsealed u using link where u.customer_id = $1 and u.id = link.id and u.kind = link.kind`,
       [customerId, JSON.stringify(links)],
     );
     return links.length;
   }
 }
 
+interface Waiting {
+  readonly kind: Sealable['kind'];
+  readonly id: Uuid;
+  /** Of receipts, as the process that made it computed it; null for one from a journal of an older release. */
+  readonly content_hash: string | null;
+}
+
 /** What is to be sealed next, in the order of ids, which is about that of time. */
 async function waiting(manager: EntityManager, customerId: string): Promise<Sealable[]> {
-  const queue = await manager.query<Array<{ kind: Sealable['kind']; id: Uuid }>>('select kind, id from unsealed where customer_id = $1 order by id, kind limit $2', [customerId, BATCH]);
-  const ids = (kind: Sealable['kind']): Uuid[] => queue.filter((one) => one.kind === kind).map((one) => one.id);
+  const queue = await manager.query<Waiting[]>('select kind, id, content_hash from unsealed where customer_id = $1 order by id, kind limit $2', [customerId, BATCH]);
+  const hashes = await hashesOf(manager, queue.filter((one) => one.content_hash === null));
+  return queue.map(({ kind, id, content_hash: known }) => {
+    const contentHash = known ?? hashes.get(`${kind} ${id}`);
+    if (contentHash === undefined) throw new Error(`${kind} ${id} waits to be sealed and is not there`);
+    return { kind, id, contentHash };
+  });
+}
+
+/** Of what came without its hash, by kind and id. */
+async function hashesOf(manager: EntityManager, rows: readonly Waiting[]): Promise<Map<string, string>> {
+  const ids = (kind: Sealable['kind']): Uuid[] => rows.filter((one) => one.kind === kind).map((one) => one.id);
   const hashes = new Map<string, string>();
   const [adjustmentIds, receiptIds] = [ids('adjustment'), ids('receipt')];
   if (adjustmentIds.length > 0) {
@@ -76,13 +93,8 @@ async function waiting(manager: EntityManager, customerId: string): Promise<Seal
     for (const row of adjustments) hashes.set(`adjustment ${row.id}`, adjustmentHash(row.id, row.request_id, row.customer_id, row.fact));
   }
   if (receiptIds.length > 0) {
-    // Last, and done with at once: hundreds of receipts need not be held while something else is asked.
     const receipts = await manager.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where request_id = any($1)`, [receiptIds]);
     for (const row of receipts) hashes.set(`receipt ${row.request_id}`, receiptHash(receiptOf(row)));
   }
-  return queue.map(({ kind, id }) => {
-    const contentHash = hashes.get(`${kind} ${id}`);
-    if (contentHash === undefined) throw new Error(`${kind} ${id} waits to be sealed and is not there`);
-    return { kind, id, contentHash };
-  });
+  return hashes;
 }

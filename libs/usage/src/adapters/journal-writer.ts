@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { ApexError, type Uuid } from '@apex/common';
 import { firstOpenJson } from '../core/first-open.js';
-import { attemptJson, receiptJson, recordJson } from '../core/journal-rows.js';
+import { attemptJson, recordJson } from '../core/journal-rows.js';
 import { GroupEncoder, RowType } from '../core/journal.codec.js';
+import { receiptJson } from '../core/receipt-row.js';
 import { type Receipt } from '../core/savings/receipt.types.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from '../core/usage.types.js';
 import { UsageRecorder } from '../ports/usage-recorder.js';

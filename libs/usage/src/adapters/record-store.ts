@@ -1,7 +1,8 @@
 import { appendFile, type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { ATTEMPT_COLUMNS, type JournalColumn, named, RECEIPT_COLUMNS, RECORD_COLUMNS } from '../core/journal-rows.js';
+import { ATTEMPT_COLUMNS, type JournalColumn, named, RECORD_COLUMNS } from '../core/journal-rows.js';
+import { RECEIPT_COLUMNS } from '../core/receipt-row.js';
 import { type RecordBatch, type Rows } from './record-batch.js';
 
 /** Runs one statement; a Buffer parameter goes to Postgres as it is, for json's binary form is its text. */
@@ -20,6 +21,10 @@ function valueAt(type: JournalColumn<never>['type'], index: number): string {
   return type === 'jsonb' ? `e -> ${index}` : `(e ->> ${index})::${type}`;
 }
 
+/** A receipt's hash goes with it to the sealer's queue, and is in the chain from then on. */
+const STORED_RECEIPT = RECEIPT_COLUMNS.filter(({ name }) => name !== 'content_hash');
+const CONTENT_HASH = valueAt('text', RECEIPT_COLUMNS.length - 1);
+
 /** One statement, so one transaction: records, their attempts and their receipts appear together or not at all. */
 const INSERT = `
   with new_records as (
@@ -30,12 +35,15 @@ const INSERT = `
     insert into attempts (${names(ATTEMPT_COLUMNS)})
     select ${values(ATTEMPT_COLUMNS)} from jsonb_array_elements($2::json::jsonb) e
     on conflict (attempt_id) do nothing returning 1
+  ), told as materialized (
+    select e from jsonb_array_elements($3::json::jsonb) e
   ), new_receipts as (
-    insert into receipts (${names(RECEIPT_COLUMNS)})
-    select ${values(RECEIPT_COLUMNS)} from jsonb_array_elements($3::json::jsonb) e
+    insert into receipts (${names(STORED_RECEIPT)})
+    select ${values(STORED_RECEIPT)} from told
     on conflict (request_id) do nothing returning request_id, customer_id
   ), to_seal as (
-    insert into unsealed (kind, id, customer_id) select 'receipt', request_id, customer_id from new_receipts
+    insert into unsealed (kind, id, customer_id, content_hash)
+    select 'receipt', n.request_id, n.customer_id, ${CONTENT_HASH} from new_receipts n join told on ${valueAt('uuid', 0)} = n.request_id
   )
   select (select count(*) from new_records)::int as records, (select count(*) from new_attempts)::int as attempts`;
 

@@ -34,10 +34,10 @@ describe('what rows have in common', () => {
   });
 
   it('holds for what was asked and what served', () => {
-    const inputs = fc.record({ v: fc.constant(1 as const), provider: name, requestedModel: name, servedModel: maybe, arm: fc.constantFrom('treated', 'control') });
+    const inputs = fc.record({ provider: name, requestedModel: name, servedModel: maybe });
     fc.assert(
       fc.property(fc.array(inputs, { minLength: 20, maxLength: 60 }), (list) => {
-        for (const one of list) expect(JSON.parse(`{${servedJson(one as never)}}`)).toEqual(one);
+        for (const one of list) expect(JSON.parse(`{${servedJson(one)}}`)).toEqual(one);
       }),
     );
   });

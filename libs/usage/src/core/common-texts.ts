@@ -65,7 +65,7 @@ export function meteredJson(m: Metered): string {
   return lastMeteredJson;
 }
 
-type Served = Pick<ReceiptInputs, 'v' | 'provider' | 'requestedModel' | 'servedModel' | 'arm'>;
+type Served = Pick<ReceiptInputs, 'provider' | 'requestedModel' | 'servedModel'>;
 
 interface ServedText extends Served {
   readonly json: string;
@@ -73,14 +73,14 @@ interface ServedText extends Served {
 
 const served = new Map<string, ServedText>();
 
-/** A receipt's inputs from `v` to `arm`; the last of each requested model is remembered, within a bound. */
+/** A receipt's inputs from `provider` to `servedModel`; the last of each requested model is remembered, within a bound. */
 export function servedJson(r: Served): string {
   const last = served.get(r.requestedModel);
-  if (last !== undefined && last.v === r.v && last.provider === r.provider && last.servedModel === r.servedModel && last.arm === r.arm) return last.json;
-  const json = flat(`"v":${r.v},"provider":${label(r.provider)},"requestedModel":${label(r.requestedModel)},"servedModel":${label(r.servedModel)},"arm":"${r.arm}"`);
-  const { v, provider, requestedModel, servedModel, arm } = r;
+  if (last !== undefined && last.provider === r.provider && last.servedModel === r.servedModel) return last.json;
+  const json = flat(`"provider":${label(r.provider)},"requestedModel":${label(r.requestedModel)},"servedModel":${label(r.servedModel)}`);
+  const { provider, requestedModel, servedModel } = r;
   if (served.size >= MAX_KEYS && last === undefined) served.clear();
-  served.set(requestedModel, { v, provider, requestedModel, servedModel, arm, json });
+  served.set(requestedModel, { provider, requestedModel, servedModel, json });
   return json;
 }
 

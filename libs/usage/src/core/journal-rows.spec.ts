@@ -1,8 +1,5 @@
 import { attemptRow, recordRow } from '../../test/rows.js';
-import fc from 'fast-check';
-import { ATTEMPT_COLUMNS, attemptJson, named, RECEIPT_COLUMNS, receiptJson, RECORD_COLUMNS, recordJson } from './journal-rows.js';
-import { receiptInputs } from './savings/receipt.fakes.js';
-import { computeReceipt } from './savings/receipt.js';
+import { ATTEMPT_COLUMNS, attemptJson, named, RECORD_COLUMNS, recordJson } from './journal-rows.js';
 
 describe('the rows of the journal', () => {
   const requestId = '01956c00-0000-7000-8000-000000000001';
@@ -20,18 +17,5 @@ describe('the rows of the journal', () => {
     const values = JSON.parse((toJson as (row: unknown) => string)(row)) as unknown[];
     expect(named(columns, values)).toEqual(row);
     expect(values).toHaveLength(columns.length);
-  });
-
-  it('carry a receipt with all its inputs', () => {
-    fc.assert(
-      fc.property(receiptInputs, (inputs) => {
-        const receipt = computeReceipt(requestId, 'customer', inputs);
-        const values = JSON.parse(receiptJson(receipt)) as unknown[];
-        const { baselinePd, actualPd, savingPd, shares, overheadPd, status, reason } = receipt;
-        const row = { request_id: requestId, customer_id: 'customer', inputs, baseline_pd: baselinePd, actual_pd: actualPd, saving_pd: savingPd, shares, overhead_pd: overheadPd, status, reason };
-        // As JSON has it: it tells nothing of -0 and of members that are undefined.
-        expect(named(RECEIPT_COLUMNS, values)).toEqual(JSON.parse(JSON.stringify(row)));
-      }),
-    );
   });
 });

@@ -1,7 +1,6 @@
-import { asciiJson, label, text, whole } from './ascii-json.js';
-import { callerJson, meteredJson, servedJson } from './common-texts.js';
-import { type Mechanism, type QuotedRates, type Receipt, type Spending, type Step } from './savings/receipt.types.js';
-import { type AttemptRow, type TokenUsage, type UsageRecordRow } from './usage.types.js';
+import { label, text, whole } from './ascii-json.js';
+import { callerJson, meteredJson } from './common-texts.js';
+import { type AttemptRow, type UsageRecordRow } from './usage.types.js';
 
 /**
  * How rows travel through the journal into Postgres: as JSON arrays of their values in a fixed order. Against objects
@@ -16,7 +15,7 @@ export interface JournalColumn<Row> {
   readonly type: 'uuid' | 'text' | 'text[]' | 'boolean' | 'smallint' | 'integer' | 'bigint' | 'timestamptz' | 'jsonb';
 }
 
-const columns = <Row>(list: ReadonlyArray<readonly [keyof Row & string, JournalColumn<Row>['type']]>): ReadonlyArray<JournalColumn<Row>> => list.map(([name, type]) => ({ name, type }));
+export const columns = <Row>(list: ReadonlyArray<readonly [keyof Row & string, JournalColumn<Row>['type']]>): ReadonlyArray<JournalColumn<Row>> => list.map(([name, type]) => ({ name, type }));
 
 export const RECORD_COLUMNS = columns<UsageRecordRow>([
   ['request_id', 'uuid'],
@@ -88,66 +87,6 @@ export const recordJson = (r: UsageRecordRow): string =>
 export const attemptJson = (a: AttemptRow): string =>
   `["${a.attempt_id}","${a.request_id}",${whole(a.attempt_no)},${label(a.customer_id)},${label(a.provider)},${label(a.model)},${label(a.status)},${whole(a.http_status)},${label(a.error_code)},` +
   `${text(a.provider_response_id)},${meteredJson(a)},"${a.started_at}",${whole(a.duration_ms)},${label(a.key_owner)}]`;
-
-/** A row of `receipts`. */
-export interface ReceiptRow {
-  readonly request_id: string;
-  readonly customer_id: string;
-  readonly inputs: Receipt['inputs'];
-  readonly baseline_pd: number;
-  readonly actual_pd: number;
-  readonly saving_pd: number;
-  readonly shares: Receipt['shares'];
-  readonly overhead_pd: number;
-  readonly status: Receipt['status'];
-  readonly reason: Receipt['reason'];
-}
-
-export const RECEIPT_COLUMNS = columns<ReceiptRow>([
-  ['request_id', 'uuid'],
-  ['customer_id', 'text'],
-  ['inputs', 'jsonb'],
-  ['baseline_pd', 'bigint'],
-  ['actual_pd', 'bigint'],
-  ['saving_pd', 'bigint'],
-  ['shares', 'jsonb'],
-  ['overhead_pd', 'bigint'],
-  ['status', 'text'],
-  ['reason', 'text'],
-]);
-
-/** A receipt's values in the order of `RECEIPT_COLUMNS`, as ASCII JSON that Postgres can store. */
-export const receiptJson = (r: Receipt): string =>
-  `["${r.requestId}",${label(r.customerId)},${receiptInputsJson(r.inputs)},${whole(r.baselinePd)},${whole(r.actualPd)},${whole(r.savingPd)},${sharesJson(r.shares)},${whole(r.overheadPd)},"${r.status}",${label(r.reason)}]`;
-
-/** The same value that JSON.stringify would spell, member by member for the reason of `recordJson`. */
-const receiptInputsJson = (r: Receipt['inputs']): string =>
-  `{${servedJson(r)},"cluster":${text(r.cluster)},` +
-  `"covariates":{"promptCostPd":${whole(r.covariates.promptCostPd)},"requestedModel":${label(r.covariates.requestedModel)},"maxTokens":${whole(r.covariates.maxTokens)}},` +
-  `"policyId":"${r.policyId}","policyVersion":${whole(r.policyVersion)},"baseline":{"usage":${usageJson(r.baseline.usage)},"rates":${ratesJson(r.baseline.rates)}},` +
-  `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"steps":[${r.steps.map(stepJson).join(',')}],"spent":[${r.spent.map(spendingJson).join(',')}],"voidReason":${label(r.voidReason)}}`;
-
-const usageJson = ({ promptTokens, cachedTokens, cacheWriteTokens, completionTokens, reasoningTokens }: TokenUsage): string =>
-  `{"promptTokens":${whole(promptTokens)},"cachedTokens":${whole(cachedTokens)},"cacheWriteTokens":${whole(cacheWriteTokens)},"completionTokens":${whole(completionTokens)},"reasoningTokens":${whole(reasoningTokens)}}`;
-
-const stepJson = ({ mechanism, usage, rates }: Step): string => `{"mechanism":"${mechanism}","usage":${usageJson(usage)},"rates":${rates === null ? 'null' : ratesJson(rates)}}`;
-
-function sharesJson(shares: Receipt['shares']): string {
-  let members = '';
-  for (const mechanism in shares) members += `${members === '' ? '' : ','}"${mechanism}":${whole(shares[mechanism as Mechanism] ?? null)}`;
-  return `{${members}}`;
-}
-
-const spendingJson = ({ kind, id, costPd }: Spending): string => `{"kind":"${kind}","id":${text(id)},"costPd":${whole(costPd)}}`;
-
-/** A price book quotes the same object again and again. */
-const ratesTexts = new WeakMap<QuotedRates, string>();
-
-function ratesJson(rates: QuotedRates): string {
-  let json = ratesTexts.get(rates);
-  if (json === undefined) ratesTexts.set(rates, (json = asciiJson(rates)));
-  return json;
-}
 
 /** The row again, by name: for people to read. */
 export const named = (columnsOfRow: ReadonlyArray<{ readonly name: string }>, values: readonly unknown[]): Record<string, unknown> =>

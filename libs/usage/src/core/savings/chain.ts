@@ -24,13 +24,14 @@ export interface Link extends Sealable {
 /** Before a customer's first link. */
 export const GENESIS: Hash = '0'.repeat(64);
 
-const sha256 = (text: string): Hash => digest('sha256', text, 'hex');
+/** Of canonical JSON. */
+export const hashOfCanonical = (canonical: string): Hash => digest('sha256', canonical, 'hex');
 
 /** Over the inputs and the amounts: neither can be changed without the other, and both not without the chain. */
 export const receiptHash = ({ requestId, customerId, inputs, baselinePd, actualPd, savingPd, shares, overheadPd, status, reason }: Receipt): Hash =>
-  sha256(canonicalJson({ type: 'receipt', requestId, customerId, inputs, baselinePd, actualPd, savingPd, shares, overheadPd, status, reason }));
+  hashOfCanonical(canonicalJson({ type: 'receipt', requestId, customerId, inputs, baselinePd, actualPd, savingPd, shares, overheadPd, status, reason }));
 
-export const adjustmentHash = (id: Uuid, requestId: Uuid, customerId: string, fact: AdjustmentFact): Hash => sha256(canonicalJson({ type: 'adjustment', id, requestId, customerId, fact }));
+export const adjustmentHash = (id: Uuid, requestId: Uuid, customerId: string, fact: AdjustmentFact): Hash => hashOfCanonical(canonicalJson({ type: 'adjustment', id, requestId, customerId, fact }));
 
 /** The links that follow `last`: each one's hash covers its content, its place and the link before it. */
 export function seal(customerId: string, last: Pick<Link, 'seq' | 'hash'> | null, items: readonly Sealable[]): Link[] {
@@ -59,4 +60,4 @@ export function findBreak(customerId: string, after: Pick<Link, 'seq' | 'hash'> 
   return null;
 }
 
-const linkHash = (customerId: string, { seq, kind, id, contentHash, prevHash }: Omit<Link, 'hash'>): Hash => sha256(canonicalJson({ type: 'link', customerId, seq, kind, id, contentHash, prevHash }));
+const linkHash = (customerId: string, { seq, kind, id, contentHash, prevHash }: Omit<Link, 'hash'>): Hash => hashOfCanonical(canonicalJson({ type: 'link', customerId, seq, kind, id, contentHash, prevHash }));

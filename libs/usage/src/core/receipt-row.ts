@@ -1,0 +1,96 @@
+import { asciiJson, label, text, whole } from './ascii-json.js';
+import { servedJson } from './common-texts.js';
+import { columns } from './journal-rows.js';
+import { canonicalJson } from './savings/canonical-json.js';
+import { hashOfCanonical } from './savings/chain.js';
+import { MECHANISMS, type QuotedRates, type Receipt, type Spending, type Step } from './savings/receipt.types.js';
+import { type TokenUsage } from './usage.types.js';
+
+/** A receipt on its way through the journal: a row of `receipts`, and the hash that its customer's chain will hold. */
+export interface ReceiptRow {
+  readonly request_id: string;
+  readonly customer_id: string;
+  readonly inputs: Receipt['inputs'];
+  readonly baseline_pd: number;
+  readonly actual_pd: number;
+  readonly saving_pd: number;
+  readonly shares: Receipt['shares'];
+  readonly overhead_pd: number;
+  readonly status: Receipt['status'];
+  readonly reason: Receipt['reason'];
+  /** Goes to the sealer's queue; null in journals of an older release, and then the sealer works it out. */
+  readonly content_hash: string | null;
+}
+
+export const RECEIPT_COLUMNS = columns<ReceiptRow>([
+  ['request_id', 'uuid'],
+  ['customer_id', 'text'],
+  ['inputs', 'jsonb'],
+  ['baseline_pd', 'bigint'],
+  ['actual_pd', 'bigint'],
+  ['saving_pd', 'bigint'],
+  ['shares', 'jsonb'],
+  ['overhead_pd', 'bigint'],
+  ['status', 'text'],
+  ['reason', 'text'],
+  ['content_hash', 'text'],
+]);
+
+/**
+ * A receipt's values in the order of `RECEIPT_COLUMNS`, as ASCII JSON that Postgres can store. Members come sorted by
+ * name, so that the same text is nearly always the canonical one that `receiptHash` is taken over: the sealer then need
+ * not read the receipt again.
+ */
+export function receiptJson(r: Receipt): string {
+  const id = text(r.requestId);
+  const customer = label(r.customerId);
+  const inputs = inputsJson(r.inputs);
+  const baseline = whole(r.baselinePd);
+  const actual = whole(r.actualPd);
+  const saving = whole(r.savingPd);
+  const shares = sharesJson(r.shares);
+  const overhead = whole(r.overheadPd);
+  const status = label(r.status);
+  const reason = label(r.reason);
+  const content =
+    `{"actualPd":${actual},"baselinePd":${baseline},"customerId":${customer},"inputs":${inputs},"overheadPd":${overhead},` +
+    `"reason":${reason},"requestId":${id},"savingPd":${saving},"shares":${shares},"status":${status},"type":"receipt"}`;
+  return `[${id},${customer},${inputs},${baseline},${actual},${saving},${shares},${overhead},${status},${reason},"${hashOf(content)}"]`;
+}
+
+/** What is escaped here is spelled as it is in canonical JSON, but for what JSON must escape. */
+const hashOf = (content: string): string => hashOfCanonical(content.includes('\\') ? canonicalJson(JSON.parse(content)) : content);
+
+/** Written out, member by member, because it runs for every request: see `recordJson`. */
+const inputsJson = (r: Receipt['inputs']): string =>
+  `{"arm":"${r.arm}","baseline":{"rates":${ratesJson(r.baseline.rates)},"usage":${usageJson(r.baseline.usage)}},"cluster":${text(r.cluster)},` +
+  `"covariates":{"maxTokens":${whole(r.covariates.maxTokens)},"promptCostPd":${whole(r.covariates.promptCostPd)},"requestedModel":${label(r.covariates.requestedModel)}},` +
+  `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"policyId":"${r.policyId}","policyVersion":${whole(r.policyVersion)},${servedJson(r)},` +
+  `"spent":[${r.spent.map(spendingJson).join(',')}],"steps":[${r.steps.map(stepJson).join(',')}],"v":${r.v},"voidReason":${label(r.voidReason)}}`;
+
+const usageJson = ({ promptTokens, cachedTokens, cacheWriteTokens, completionTokens, reasoningTokens }: TokenUsage): string =>
+  `{"cacheWriteTokens":${whole(cacheWriteTokens)},"cachedTokens":${whole(cachedTokens)},"completionTokens":${whole(completionTokens)},"promptTokens":${whole(promptTokens)},"reasoningTokens":${whole(reasoningTokens)}}`;
+
+const stepJson = ({ mechanism, usage, rates }: Step): string => `{"mechanism":"${mechanism}","rates":${rates === null ? 'null' : ratesJson(rates)},"usage":${usageJson(usage)}}`;
+
+const spendingJson = ({ kind, id, costPd }: Spending): string => `{"costPd":${whole(costPd)},"id":${text(id)},"kind":"${kind}"}`;
+
+const MECHANISMS_BY_NAME = MECHANISMS.toSorted();
+
+function sharesJson(shares: Receipt['shares']): string {
+  let members = '';
+  for (const mechanism of MECHANISMS_BY_NAME) {
+    const share = shares[mechanism];
+    if (share !== undefined) members += `${members === '' ? '' : ','}"${mechanism}":${whole(share)}`;
+  }
+  return `{${members}}`;
+}
+
+/** A price book quotes the same object again and again. */
+const ratesTexts = new WeakMap<QuotedRates, string>();
+
+function ratesJson(rates: QuotedRates): string {
+  let json = ratesTexts.get(rates);
+  if (json === undefined) ratesTexts.set(rates, (json = asciiJson(Object.fromEntries(Object.entries(rates).sort(([a], [b]) => (a < b ? -1 : 1))))));
+  return json;
+}
