@@ -141,7 +141,8 @@ describe('rollups', () => {
     await expectEqualToRecords(db.dataSource);
   });
 
-  it('can be thrown away and made again', async () => {
+  it.each([1, 100_000])('can be thrown away and made again (%i records a step)', async (stepRecords) => {
+    rollups = new Rollups(db.dataSource, stepRecords);
     await write(1, 100);
     await refresh();
     await db.dataSource.query('truncate usage_rollups');

@@ -1,4 +1,3 @@
-import { firstIdAt } from '@apex/common';
 import { type DataSource, type EntityManager } from 'typeorm';
 import { DAY_MS, dayOf, daysOf, HOUR_MS } from '../core/rollups/buckets.js';
 import { cellsOf, CLUSTER, DIMENSIONS, HORIZON, hourOf, inSteps, list, MEASURES, STEP_RECORDS } from './rollup-sql.js';
@@ -10,12 +9,16 @@ const STEP_BUCKETS = 2_000;
 
 const ROLLUP_COLUMNS = ['granularity', 'bucket', 'customer_id', ...DIMENSIONS, ...MEASURES] as const;
 
-/** Hours whose records are within `$from` and `$to`, as ids. */
-const MARK_PERIOD = `
+/** $1 first id, $2 id behind the last */
+const CUSTOMERS_OF_STEP = 'select distinct customer_id from usage_records where request_id >= $1 and request_id < $2';
+
+/** An hour's customers, and those of whom it has sums. Marks are made in the order of hours and customers by everybody: nobody waits for each other. $1 hour, $2 customers */
+const MARK_HOUR = `
   insert into usage_rollup_marks (hour, customer_id)
-  select distinct ${hourOf('request_id')}, customer_id from usage_records where request_id >= $1 and request_id < $2
-  union select bucket, customer_id from usage_rollups where granularity = 'hour' and bucket >= $3 and bucket < $4
-  order by 1, 2
+  select $1::timestamptz, customer_id from (
+    select unnest($2::text[]) as customer_id union select customer_id from usage_rollups where granularity = 'hour' and bucket = $1
+  ) of_hour
+  order by customer_id
   on conflict do nothing`;
 
 const MARK_RECORDED = `
@@ -97,7 +100,7 @@ export class Rollups {
 
   /** Marks all hours of the days that touch `[from, to)` to be recomputed by the next refresh. */
   async markPeriod(from: Date, to: Date, manager: EntityManager = this.dataSource.manager): Promise<void> {
-    for (const day of daysOf(from, to)) await markDay(manager, day);
+    for (const day of daysOf(from, to)) await this.markDay(manager, day);
   }
 
   /** @returns whether there is more to be marked */
@@ -124,11 +127,21 @@ export class Rollups {
     if (span?.from && span.to) {
       for (const day of daysOf(span.from, new Date(span.to.getTime() + HOUR_MS))) {
         if (!goesOn()) return false;
-        await markDay(this.dataSource.manager, day);
+        await this.markDay(this.dataSource.manager, day);
       }
     }
     await this.dataSource.query(`update usage_rollup_progress set cluster = ${CLUSTER}, marked_xid = $1 where cluster is distinct from ${CLUSTER}`, [horizon]);
     return true;
+  }
+
+  private async markDay(manager: EntityManager, day: Date): Promise<void> {
+    for (let hour = day.getTime(); hour < day.getTime() + DAY_MS; hour += HOUR_MS) {
+      const customers = new Set<string>();
+      await inSteps(manager, hour, this.stepRecords, async (from, to) => {
+        for (const { customer_id: customer } of await manager.query<Array<{ customer_id: string }>>(CUSTOMERS_OF_STEP, [from, to])) customers.add(customer);
+      });
+      await manager.query(MARK_HOUR, [new Date(hour), [...customers]]);
+    }
   }
 
   private async recomputeNext(manager: EntityManager): Promise<number> {
@@ -151,11 +164,6 @@ export class Rollups {
     await manager.query(INSERT_DAY, [day, nextDay, customers]);
     return marks.length;
   }
-}
-
-async function markDay(manager: EntityManager, day: Date): Promise<void> {
-  const next = new Date(day.getTime() + DAY_MS);
-  await manager.query(MARK_PERIOD, [firstIdAt(day.getTime()), firstIdAt(next.getTime()), day, next]);
 }
 
 function customersByHour(marks: readonly Mark[]): Map<number, string[]> {
