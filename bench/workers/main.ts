@@ -10,17 +10,20 @@ import { findLoadGenerator } from '../gateway/generators.js';
 import { pinTo, sourceRevision, thisMachine } from '../gateway/machine.js';
 import { measure, type Run } from '../gateway/measure.js';
 import { cacheDir, NODE_FLAGS, projectRoot } from '../gateway/paths.js';
+import { processTree } from '../gateway/proc.js';
 import { rotated } from '../gateway/stats.js';
 import { startApex } from '../gateway/targets/apex.js';
 import { type RunningTarget } from '../gateway/targets/target.js';
 import { startUpstream } from '../gateway/upstream.js';
 import { verifyTarget } from '../gateway/verify.js';
+import { CpuQuota } from './cpu-quota.js';
+import { renderMarkdown, type Way, type WorkersReport } from './report.js';
 import { speedupOf, type WorkerRun } from './speedup.js';
 
-const AIM = 1.7;
 const COUNTS = [1, 2] as const;
+/** Of a core, for each process on a machine with two of them: what load, upstream and stores take for it has room beside it. */
+const QUOTA = 0.4;
 const WARM_UP_SECONDS = 5;
-const QUIET_FOREIGN_SHARE = 0.05;
 
 const { values } = parseArgs({
   options: {
@@ -73,6 +76,7 @@ try {
     await verifyTarget(name, running, ['json']);
     contestants.push({ count, running, runs: [] });
   }
+  const way: Way = own ? 'own' : holdToQuota(contestants.flatMap(({ count, running }) => dataPlanes(running.pid!, count))) ? 'quota' : 'shared';
   const bench = { load, statsOrigin: upstream.statsOrigin, upstreamPid: upstream.pid, cores: null };
   for (const { count, running } of contestants) await measure(bench, `${count}`, running, which, WARM_UP_SECONDS);
   for (let round = 0; round < rounds; round++) {
@@ -84,44 +88,27 @@ try {
   }
 
   const [one, two] = contestants.map(({ runs }) => runs.map(workerRun)) as [WorkerRun[], WorkerRun[]];
-  const speedup = speedupOf(one, two);
-  const problems = contestants.flatMap(({ count, runs }) => runs.flatMap((run) => run.problems.map((problem) => `${count}: ${problem}`)));
-  const foreign = Math.max(...contestants.flatMap(({ runs }) => runs.map(({ foreignShare }) => foreignShare)));
-  const answer = own ? speedup.measured : speedup.perCore;
-  const doubts = own ? [] : speedup.doubts;
-  const met = problems.length === 0 && doubts.length === 0 && answer >= AIM;
-  const date = new Date().toISOString().slice(0, 10);
-  const machine = thisMachine();
-  const revision = sourceRevision();
-  const row = (name: string, run: WorkerRun): string => `| ${name} | ${Math.round(run.requestsPerSecond).toLocaleString('en-US')} | ${run.cpuUs.toFixed(1)} | ${Math.round(1e6 / run.cpuUs).toLocaleString('en-US')} | ${run.apexCores.toFixed(2)} | ${run.otherCores.toFixed(2)} | ${run.idleCores.toFixed(2)} |`;
-  const markdown = [
-    `# Two processes, ${date}`,
-    '',
-    problems.length === 0 ? 'Valid: every answer was whole, came from the upstream, and was recorded.' : '**INVALID. Do not quote.**',
-    ...problems.map((problem) => `- problem: ${problem}`),
-    ...doubts.map((doubt) => `- doubt: ${doubt}`),
-    ...(foreign > QUIET_FOREIGN_SHARE ? [`- warning: others used up to ${foreign.toFixed(2)} of a core: noisy, not for quoting`] : []),
-    ...(rounds < 3 ? [`- warning: ${rounds} round(s): not a median, not for quoting`] : []),
-    '',
-    `${machine.cores} cores, ${machine.cpu}, ${machine.memoryGib} GiB, ${machine.system}, Node ${machine.node}; load by ${load.name}; revision ${revision ?? 'uncommitted'}.`,
-    `${rounds} interleaved rounds of ${seconds} s, JSON, 1 KB, ${connections} connections, medians. ${own ? 'Apex has two cores; load, upstream and stores the others.' : 'Apex, load, upstream, Postgres and Redis share two cores, and nothing is pinned.'}`,
-    '',
-    '| Processes | requests/s | CPU us/request | requests per CPU second of Apex | cores of Apex | of the others | idle |',
-    '|-|-:|-:|-:|-:|-:|-:|',
-    row('1', speedup.one),
-    row('2', speedup.two),
-    '',
-    `Requests per second as measured: ${speedup.measured.toFixed(2)} x. Requests per CPU second of Apex: ${speedup.efficiency.toFixed(2)} x.`,
-    own
-      ? `Two processes on two cores do ${answer.toFixed(2)} x one (aim: at least ${AIM}): ${met ? 'met' : 'missed'}.`
-      : `Two processes with two cores' worth of CPU time do ${answer.toFixed(2)} x one with one core's worth (aim: at least ${AIM}): ${met ? 'met' : problems.length + doubts.length > 0 ? 'not shown' : 'missed'}. This is worked out from CPU time: on two cores the load takes its part of both.`,
-    '',
-  ].join('\n');
+  const report: WorkersReport = {
+    benchmark: 'workers',
+    date: new Date().toISOString().slice(0, 10),
+    machine: thisMachine(),
+    revision: sourceRevision(),
+    load: load.name,
+    rounds,
+    seconds,
+    connections,
+    way,
+    quota: way === 'quota' ? QUOTA : null,
+    speedup: speedupOf(one, two, way === 'quota' ? QUOTA : null),
+    problems: contestants.flatMap(({ count, runs }) => runs.flatMap((run) => run.problems.map((problem) => `${count}: ${problem}`))),
+    foreign: Math.max(...contestants.flatMap(({ runs }) => runs.map(({ foreignShare }) => foreignShare))),
+  };
+  const { markdown, met } = renderMarkdown(report);
   log(`\n${markdown}`);
   if (values.out !== 'none') {
     mkdirSync(values.out, { recursive: true });
-    const file = join(values.out, `${date}-workers`);
-    writeFileSync(`${file}.json`, `${JSON.stringify({ benchmark: 'workers', date, machine, revision, load: load.name, rounds, seconds, connections, coresOfItsOwn: own, speedup, problems, runs: { one: contestants[0]?.runs, two: contestants[1]?.runs } }, null, 1)}\n`);
+    const file = join(values.out, `${report.date}-workers`);
+    writeFileSync(`${file}.json`, `${JSON.stringify({ ...report, runs: { one: contestants[0]?.runs, two: contestants[1]?.runs } }, null, 1)}\n`);
     writeFileSync(`${file}.md`, markdown);
     log(`written to ${file}.{json,md}`);
   }
@@ -132,4 +119,20 @@ try {
 
 function workerRun({ requestsPerSecond, cpuUs, targetShare, loadCoreShare }: Run): WorkerRun {
   return { requestsPerSecond, cpuUs: cpuUs!, apexCores: targetShare!, otherCores: loadCoreShare, idleCores: Math.max(0, used - targetShare! - loadCoreShare) };
+}
+
+/** The processes that serve, of `count`: the one that was started, or those that it has started. */
+function dataPlanes(pid: number, count: number): number[] {
+  const children = processTree(pid).filter(({ parent }) => parent === pid).map((process) => process.pid);
+  return count === 1 ? [pid] : children;
+}
+
+/** A group for each, or for none; their removal comes after the end of what is in them. @returns whether all are held */
+function holdToQuota(pids: readonly number[]): boolean {
+  const quotas = pids.map((pid) => CpuQuota.create(`apex-bench-${pid}`, QUOTA)).filter((quota) => quota !== null);
+  // Ended last to first: the groups are to go after the processes in them.
+  closing.splice(1, 0, ...quotas.map((quota) => async () => quota.remove()));
+  if (quotas.length < pids.length) return false;
+  pids.forEach((pid, index) => quotas[index]!.hold(pid));
+  return true;
 }

@@ -16,6 +16,12 @@ describe('speedupOf', () => {
     expect(speedupOf([run({})], [run({ idleCores: 0.5 })]).doubts).toEqual(['with two processes 0.50 cores were idle: CPU time was not the limit']);
   });
 
+  it('holds a process with a share of a core to that share', () => {
+    const two = [run({ apexCores: 0.8, idleCores: 0.5 })];
+    expect(speedupOf([run({ apexCores: 0.39 })], two, 0.4).doubts).toEqual([]);
+    expect(speedupOf([run({ apexCores: 0.3 })], two, 0.4).doubts).toEqual(['one process used 0.30 of a core: CPU time was not its limit']);
+  });
+
   it('refuses rounds that do not pair up', () => {
     expect(() => speedupOf([run({})], [])).toThrow(RangeError);
     expect(() => speedupOf([], [])).toThrow(RangeError);

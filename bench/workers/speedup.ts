@@ -23,17 +23,20 @@ export interface Speedup {
   readonly efficiency: number;
   /** What two cores' worth of CPU time does against one core's worth: 2 x `efficiency`. */
   readonly perCore: number;
-  /** Why `perCore` says nothing about what two cores of its own would do; empty: it does. */
+  /** Why these say nothing about what two cores of its own would do; empty: they do. */
   readonly doubts: readonly string[];
 }
 
-/** A process that is the limit keeps its core this busy. */
+/** A process that is the limit keeps its core, or its share of one, this busy. */
 const SATURATED = 0.9;
 /** Of two cores: more than this unused means that something else than CPU time was the limit. */
 const IDLE_CORES = 0.2;
 
-/** @throws RangeError when the rounds do not pair up, or there are none */
-export function speedupOf(one: readonly WorkerRun[], two: readonly WorkerRun[]): Speedup {
+/**
+ * @param share of a core that each process may have; null: what it gets beside all others
+ * @throws RangeError when the rounds do not pair up, or there are none
+ */
+export function speedupOf(one: readonly WorkerRun[], two: readonly WorkerRun[], share: number | null = null): Speedup {
   const efficiency = medianRatio(one.map(({ cpuUs }) => cpuUs), two.map(({ cpuUs }) => cpuUs));
   const middle = { one: middleOf(one), two: middleOf(two) };
   return {
@@ -42,8 +45,8 @@ export function speedupOf(one: readonly WorkerRun[], two: readonly WorkerRun[]):
     efficiency,
     perCore: 2 * efficiency,
     doubts: [
-      ...(middle.one.apexCores < SATURATED ? [`one process used ${middle.one.apexCores.toFixed(2)} of a core: CPU time was not its limit`] : []),
-      ...(middle.two.idleCores > IDLE_CORES ? [`with two processes ${middle.two.idleCores.toFixed(2)} cores were idle: CPU time was not the limit`] : []),
+      ...(middle.one.apexCores < SATURATED * (share ?? 1) ? [`one process used ${middle.one.apexCores.toFixed(2)} of a core: CPU time was not its limit`] : []),
+      ...(share === null && middle.two.idleCores > IDLE_CORES ? [`with two processes ${middle.two.idleCores.toFixed(2)} cores were idle: CPU time was not the limit`] : []),
     ],
   };
 }
