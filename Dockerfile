@@ -24,5 +24,5 @@ VOLUME /homes
 EXPOSE 8080
 # The process has to see SIGTERM itself: the entrypoint ends in exec.
 ENTRYPOINT ["/bin/sh", "/app/docker-entrypoint.sh"]
-CMD ["node", "--enable-source-maps", "--min-semi-space-size=16", "--heap-growing-percent=100", "--use-largepages=silent", "dist/apps/cli/src/main.js", "start"]
+CMD ["node", "--enable-source-maps", "--min-semi-space-size=16", "--max-semi-space-size=16", "--heap-growing-percent=100", "--use-largepages=silent", "dist/apps/cli/src/main.js", "start"]
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 8080) + '/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

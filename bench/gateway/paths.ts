@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const projectRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
 
 /** As `npm start` runs Apex (tools/bootstrap/node.mjs); given to every peer that runs on Node, so that none has an advantage by it. */
-export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16', '--heap-growing-percent=100', '--use-largepages=silent'];
+export const NODE_FLAGS: readonly string[] = ['--min-semi-space-size=16', '--max-semi-space-size=16', '--heap-growing-percent=100', '--use-largepages=silent'];
 
 /** Things fetched once and kept: the load generator, peers. */
 export const cacheDir = join(projectRoot, '.cache');
