@@ -58,7 +58,7 @@ export function receiptJson(r: Receipt): string {
   return `[${id},${customer},${inputs},${baseline},${actual},${saving},${shares},${overhead},${status},${reason},"${hashOf(content)}"]`;
 }
 
-/** What is escaped here is spelled as it is in canonical JSON, but for what JSON must escape. */
+/** Without an escape the text is canonical as it stands; characters above ASCII, which are escaped here, are not in canonical JSON. */
 const hashOf = (content: string): string => hashOfCanonical(content.includes('\\') ? canonicalJson(JSON.parse(content)) : content);
 
 /** Written out, member by member, because it runs for every request: see `recordJson`. */
