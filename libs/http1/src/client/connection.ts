@@ -29,6 +29,7 @@ export class Connection implements Carrier {
   /** When what it waits for is over, on the clock of `performance.now()`: the connection, the head, more of the body, another call. */
   deadline: number;
   private socket: Socket | null = null;
+  private secure = false;
   private call: Call | null = null;
   private readonly parser = new ResponseParser();
   private headRead = false;
@@ -52,6 +53,7 @@ export class Connection implements Carrier {
   /** @param readyEvent `connect`, or `secureConnect` for TLS. */
   attach(socket: Socket, readyEvent: 'connect' | 'secureConnect'): void {
     this.socket = socket;
+    this.secure = readyEvent === 'secureConnect';
     socket.once(readyEvent, () => {
       if (this.state !== 'connecting') return;
       this.state = 'idle';
@@ -224,13 +226,18 @@ export class Connection implements Carrier {
 
   private complete(call: Call): void {
     this.call = null;
-    if (this.isReusable) {
-      if (call.paused) this.socket!.resume();
-      this.owner.onFree(this);
-    } else {
-      this.destroy();
-    }
+    if (call.paused) this.socket!.resume();
+    // Over TLS Node says that a write is done in a turn of its own, at the earliest: a quick answer can be there before.
+    if (this.secure && this.socket!.writableLength > 0) setImmediate(() => this.release());
+    else this.release();
     call.tellEnd();
+  }
+
+  /** For another call, or for none. */
+  private release(): void {
+    if (this.state !== 'busy' || this.call !== null) return;
+    if (this.isReusable) this.owner.onFree(this);
+    else this.destroy();
   }
 
   /** Not where the server sent more than the answer (what it sends is an answer to nothing), nor where it answered before it had the whole request: it often closes then. */

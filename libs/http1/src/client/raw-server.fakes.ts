@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { Worker } from 'node:worker_threads';
 import { type CallControl, type CallEvents } from './call.js';
 import { HttpClient, type HttpClientOptions } from './http-client.js';
 import { type OutgoingRequest } from '../core/outgoing-head.js';
@@ -80,6 +81,45 @@ export async function serve(onRequest: (socket: Socket, request: string, count: 
     accepted: () => accepted,
     nextSocket: () => new Promise((resolve) => waiting.push(resolve)),
     stopListening,
+  };
+}
+
+export interface ServerBeside {
+  readonly origin: string;
+  /** Connections so far. */
+  readonly accepted: () => number;
+  /** Stands still, with all of this thread, until the server has answered so many requests. */
+  readonly standUntil: (answers: number) => void;
+}
+
+const BESIDE = `
+  const { parentPort, workerData: { identity, answer, counts } } = require('node:worker_threads');
+  const server = require('node:tls').createServer(identity, (socket) => {
+    Atomics.add(counts, 0, 1);
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => socket.write(answer, () => {
+      Atomics.add(counts, 1, 1);
+      Atomics.notify(counts, 1);
+    }));
+  });
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+/** A TLS server in a thread of its own: it answers while this one does nothing. One read is one request to it. */
+export async function serveBeside(answer: string): Promise<ServerBeside> {
+  const counts = new Int32Array(new SharedArrayBuffer(8));
+  const worker = new Worker(BESIDE, { eval: true, workerData: { identity: { key, cert: certificate, ALPNProtocols: ['http/1.1'] }, answer, counts } });
+  closing.push(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  return {
+    origin: `https://127.0.0.1:${port}`,
+    accepted: () => Atomics.load(counts, 0),
+    standUntil: (answers) => {
+      // Nobody else in this thread could end the wait.
+      for (let seen = Atomics.load(counts, 1); seen < answers; seen = Atomics.load(counts, 1)) {
+        if (Atomics.wait(counts, 1, seen, 2_000) === 'timed-out') throw new Error(`${seen} answers, not ${answers}: the request has not left`);
+      }
+    },
   };
 }
 
