@@ -88,6 +88,7 @@ try {
   }
 
   const [one, two] = contestants.map(({ runs }) => runs.map(workerRun)) as [WorkerRun[], WorkerRun[]];
+  const quota = way === 'quota' ? QUOTA : null;
   const report: WorkersReport = {
     benchmark: 'workers',
     date: new Date().toISOString().slice(0, 10),
@@ -98,8 +99,8 @@ try {
     seconds,
     connections,
     way,
-    quota: way === 'quota' ? QUOTA : null,
-    speedup: speedupOf(one, two, way === 'quota' ? QUOTA : null),
+    quota,
+    speedup: speedupOf(one, two, quota),
     problems: contestants.flatMap(({ count, runs }) => runs.flatMap((run) => run.problems.map((problem) => `${count}: ${problem}`))),
     foreign: Math.max(...contestants.flatMap(({ runs }) => runs.map(({ foreignShare }) => foreignShare))),
   };
@@ -123,8 +124,7 @@ function workerRun({ requestsPerSecond, cpuUs, targetShare, loadCoreShare }: Run
 
 /** The processes that serve, of `count`: the one that was started, or those that it has started. */
 function dataPlanes(pid: number, count: number): number[] {
-  const children = processTree(pid).filter(({ parent }) => parent === pid).map((process) => process.pid);
-  return count === 1 ? [pid] : children;
+  return count === 1 ? [pid] : processTree(pid).filter(({ parent }) => parent === pid).map((process) => process.pid);
 }
 
 /** A group for each, or for none; their removal comes after the end of what is in them. @returns whether all are held */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { NODE_FLAGS } from '../../bench/gateway/paths.js';
 
-// A start, an image and a benchmark cannot share a file: what runs, what ships and what is measured must be one program.
+// A start, the image and benchmarks each name them: what runs, what ships and what is measured must be one program.
 describe("Node's flags", () => {
   const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
   const started = [...(/^export const NODE_FLAGS = \[(.*)\];$/m.exec(read('tools/bootstrap/node.mjs'))?.[1] ?? '').matchAll(/'([^']+)'/g)].map(([, flag]) => flag);

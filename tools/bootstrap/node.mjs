@@ -8,12 +8,12 @@ import { root } from './root.mjs';
  * How Apex is run.
  * - `--min-semi-space-size`: V8's young generation starts small, and then requests under way are promoted and what they point
  *   to survives as garbage; from 16 MB on it does not, at half the CPU per request in the pipeline's benchmark.
- * - `--max-semi-space-size`: twice as much, which V8 goes to and back from in turn, was no faster, and memory that swings hides
- *   memory that grows.
+ * - `--max-semi-space-size`: V8 lets it grow and shrink with what survives, and memory that swings hides memory that grows;
+ *   32 MB were no faster.
  * - `--heap-growing-percent`: V8 may let a heap grow to several times what lives in it before it collects, and keeps much of
- *   that: under load it went from 70 MB that live to 330 MB. Twice is enough; under such load it then collects every 8 seconds.
- * - `--use-largepages`: Node's own code in pages of 2 MB, where Linux has them (`silent`: else nothing is said). A virtual
- *   machine pays twice for each miss of its page tables; on one, 8 and 19 % less CPU per request were seen, for 25 MB of memory.
+ *   that: under load it went from 70 MB that live to 330 MB. Twice is enough.
+ * - `--use-largepages`: Node's own code in pages of 2 MB, where Linux has them (`silent`: else nothing is said). To look up a
+ *   page is dear on a virtual machine: on one, 8 and 19 % less CPU per request were seen, for 25 MB of memory (2026-11-23).
  */
 export const NODE_FLAGS = ['--enable-source-maps', '--min-semi-space-size=16', '--max-semi-space-size=16', '--heap-growing-percent=100', '--use-largepages=silent'];
 

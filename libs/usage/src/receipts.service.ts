@@ -1,7 +1,7 @@
 import { ApexError, type Clock, firstIdAt, idTime, type Uuid } from '@apex/common';
 import { type DataSource } from 'typeorm';
 import { addFacts } from './adapters/receipt-facts.js';
-import { receiptOf, type StoredAdjustment, STORED_RECEIPT_COLUMNS, type StoredReceipt } from './adapters/receipt-rows.js';
+import { receiptOf, type StoredAdjustment, SELECTED_RECEIPT, type StoredReceipt } from './adapters/receipt-rows.js';
 import { type Link } from './core/savings/chain.js';
 import { foldAdjustments } from './core/savings/receipt.js';
 import { type AdjustmentFact, type Receipt } from './core/savings/receipt.types.js';
@@ -66,7 +66,7 @@ export class Receipts {
   }
 
   private async views(customerId: string, where: string, parameters: unknown[], limit: number): Promise<ReceiptView[]> {
-    const rows = await this.dataSource.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where customer_id = $1 and ${where} order by request_id limit ${limit}`, [customerId, ...parameters]);
+    const rows = await this.dataSource.query<StoredReceipt[]>(`select ${SELECTED_RECEIPT} from receipts where customer_id = $1 and ${where} order by request_id limit ${limit}`, [customerId, ...parameters]);
     const ids = rows.map((row) => row.request_id);
     const adjustments = await this.dataSource.query<StoredAdjustment[]>('select id, request_id, customer_id, fact from receipt_adjustments where customer_id = $1 and request_id = any($2) order by id', [customerId, ids]);
     const links = await this.dataSource.query<Array<{ seq: string; id: Uuid; content_hash: string; prev_hash: string; hash: string }>>(`select seq, id, content_hash, prev_hash, hash from receipt_chain where kind = 'receipt' and id = any($1)`, [ids]);

@@ -4,7 +4,7 @@ import { attemptRow, recordRow, unknownAttempt } from '../test/rows.js';
 import { RecordBatch } from './adapters/record-batch.js';
 import { RecordStore } from './adapters/record-store.js';
 import { attemptJson, recordJson } from './core/journal-rows.js';
-import { receiptJson } from './core/receipt-row.js';
+import { receiptJson } from './core/journal-receipt.js';
 import { type ExportRow } from './core/reconciliation.js';
 import { computeReceipt } from './core/savings/receipt.js';
 import { type QuotedRates, type Receipt, type Step } from './core/savings/receipt.types.js';

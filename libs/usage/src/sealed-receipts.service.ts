@@ -1,6 +1,6 @@
 import { firstIdAt, type Uuid } from '@apex/common';
 import { type DataSource, type EntityManager } from 'typeorm';
-import { receiptOf, STORED_RECEIPT_COLUMNS, type StoredReceipt } from './adapters/receipt-rows.js';
+import { receiptOf, SELECTED_RECEIPT, type StoredReceipt } from './adapters/receipt-rows.js';
 import { GENESIS, type Hash } from './core/savings/chain.js';
 import { type AdjustmentFact, type Receipt } from './core/savings/receipt.types.js';
 import { Sealer } from './sealer.service.js';
@@ -99,7 +99,7 @@ function earlierPage(manager: EntityManager, { customerId, from, afterSeq, toSeq
 
 /** `laterals`, so that each page is a thousand look-ups, whatever the planner knows of tables that have just been filled. */
 const sealedRows = (receipts: string): string => `
-  select ${STORED_RECEIPT_COLUMNS}, l.link, f.adjustments
+  select ${SELECTED_RECEIPT}, l.link, f.adjustments
   from (${receipts}) r
   left join lateral (select ${PLACE} as link from receipt_chain c where c.kind = 'receipt' and c.id = r.request_id and c.seq <= $2 limit 1) l on true
   left join lateral (

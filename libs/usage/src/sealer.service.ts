@@ -1,6 +1,6 @@
 import { type Uuid } from '@apex/common';
 import { type DataSource, type EntityManager } from 'typeorm';
-import { receiptOf, type StoredAdjustment, STORED_RECEIPT_COLUMNS, type StoredReceipt } from './adapters/receipt-rows.js';
+import { receiptOf, type StoredAdjustment, SELECTED_RECEIPT, type StoredReceipt } from './adapters/receipt-rows.js';
 import { adjustmentHash, receiptHash, seal, type Sealable } from './core/savings/chain.js';
 
 /** Links of one transaction: its lock is short, and a long queue goes in many steps. */
@@ -93,7 +93,7 @@ async function hashesOf(manager: EntityManager, rows: readonly Waiting[]): Promi
     for (const row of adjustments) hashes.set(`adjustment ${row.id}`, adjustmentHash(row.id, row.request_id, row.customer_id, row.fact));
   }
   if (receiptIds.length > 0) {
-    const receipts = await manager.query<StoredReceipt[]>(`select ${STORED_RECEIPT_COLUMNS} from receipts where request_id = any($1)`, [receiptIds]);
+    const receipts = await manager.query<StoredReceipt[]>(`select ${SELECTED_RECEIPT} from receipts where request_id = any($1)`, [receiptIds]);
     for (const row of receipts) hashes.set(`receipt ${row.request_id}`, receiptHash(receiptOf(row)));
   }
   return hashes;

@@ -235,7 +235,8 @@ export class Connection implements Carrier {
 
   /** For another call, or for none. */
   private release(): void {
-    if (this.state !== 'busy' || this.call !== null) return;
+    // It may have broken meanwhile.
+    if (this.state === 'dead') return;
     if (this.isReusable) this.owner.onFree(this);
     else this.destroy();
   }

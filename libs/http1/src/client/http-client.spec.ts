@@ -163,13 +163,14 @@ describe('the pool', () => {
     }
   });
 
-  it('does not use a connection again whose server answered before it had read', async () => {
+  it.each([false, true])('does not use a connection again whose server answered before it had read (TLS: %s)', async (secure) => {
     const { origin, accepted } = await serve((socket) => {
       socket.pause();
       socket.write(OK);
-    });
-    const client = clientWith();
+    }, secure);
+    const client = clientWith({ ca: certificate });
     expect(await call(client, origin, { body: Buffer.alloc(32_000_000) }).over).toBe('end');
+    await until(() => client.stats()[origin] === undefined);
     expect(client.stats()).toEqual({});
     expect(accepted()).toBe(1);
   });

@@ -2,7 +2,7 @@ import { type Uuid } from '@apex/common';
 import { type EntityManager } from 'typeorm';
 import { foldAdjustments } from '../core/savings/receipt.js';
 import { type Receipt } from '../core/savings/receipt.types.js';
-import { receiptOf, STORED_RECEIPT_COLUMNS, type StoredAdjustment, type StoredReceipt } from './receipt-rows.js';
+import { receiptOf, SELECTED_RECEIPT, type StoredAdjustment, type StoredReceipt } from './receipt-rows.js';
 
 const PAGE = 1_000;
 
@@ -18,7 +18,7 @@ export async function* adjustedReceipts(manager: EntityManager, { customerId, fr
   let after = from;
   for (let first = true, page = PAGE; page === PAGE; first = false) {
     const rows = await manager.query<StoredReceipt[]>(
-      `select ${STORED_RECEIPT_COLUMNS} from receipts r where customer_id = $1 and request_id ${first ? '>=' : '>'} $2 and request_id < $3
+      `select ${SELECTED_RECEIPT} from receipts r where customer_id = $1 and request_id ${first ? '>=' : '>'} $2 and request_id < $3
        and exists (select from receipt_adjustments a where a.request_id = r.request_id) order by request_id limit ${PAGE}`,
       [customerId, after, to],
     );

@@ -3,7 +3,7 @@ import { ApexError, type Uuid } from '@apex/common';
 import { firstOpenJson } from '../core/first-open.js';
 import { attemptJson, recordJson } from '../core/journal-rows.js';
 import { GroupEncoder, RowType } from '../core/journal.codec.js';
-import { receiptJson } from '../core/receipt-row.js';
+import { receiptJson } from '../core/journal-receipt.js';
 import { type Receipt } from '../core/savings/receipt.types.js';
 import { type AttemptRow, type OpenEntry, type UsageRecordRow } from '../core/usage.types.js';
 import { UsageRecorder } from '../ports/usage-recorder.js';

@@ -1,21 +1,12 @@
 import { type Uuid } from '@apex/common';
+import { type ReceiptRow, STORED_RECEIPT_COLUMNS } from '../core/journal-receipt.js';
 import { type AdjustmentFact, type Receipt } from '../core/savings/receipt.types.js';
 
 /** `receipts`, as the driver gives its rows: bigint columns are texts. */
-export interface StoredReceipt {
-  readonly request_id: Uuid;
-  readonly customer_id: string;
-  readonly inputs: Receipt['inputs'];
-  readonly baseline_pd: string;
-  readonly actual_pd: string;
-  readonly saving_pd: string;
-  readonly shares: Receipt['shares'];
-  readonly overhead_pd: string;
-  readonly status: Receipt['status'];
-  readonly reason: Receipt['reason'];
-}
+export type StoredReceipt = { readonly [Name in keyof ReceiptRow]: ReceiptRow[Name] extends number ? string : ReceiptRow[Name] };
 
-export const STORED_RECEIPT_COLUMNS = 'request_id, customer_id, inputs, baseline_pd, actual_pd, saving_pd, shares, overhead_pd, status, reason';
+/** What makes a `StoredReceipt`, for a select. */
+export const SELECTED_RECEIPT = STORED_RECEIPT_COLUMNS.map(({ name }) => name).join(', ');
 
 /** A request's amounts were numbers when they were computed, and are again. */
 export const receiptOf = (row: StoredReceipt): Receipt => ({

@@ -2,7 +2,7 @@ import { appendFile, type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { ATTEMPT_COLUMNS, type JournalColumn, named, RECORD_COLUMNS } from '../core/journal-rows.js';
-import { RECEIPT_COLUMNS } from '../core/receipt-row.js';
+import { RECEIPT_COLUMNS, STORED_RECEIPT_COLUMNS } from '../core/journal-receipt.js';
 import { type RecordBatch, type Rows } from './record-batch.js';
 
 /** Runs one statement; a Buffer parameter goes to Postgres as it is, for json's binary form is its text. */
@@ -12,18 +12,15 @@ type Columns = ReadonlyArray<Pick<JournalColumn<never>, 'type'> & { readonly nam
 
 const names = (columns: Columns): string => columns.map(({ name }) => name).join(', ');
 
-/** The columns of a row that is the JSON array `e`. */
-const values = (columns: Columns): string =>
-  columns.map(({ type }, index) => valueAt(type, index)).join(', ');
+/** Columns of a row that is the JSON array `e`: all of them, or some, by their place among all. */
+const values = (all: Columns, some: Columns = all): string => some.map((column) => valueAt(column.type, all.indexOf(column))).join(', ');
 
 function valueAt(type: JournalColumn<never>['type'], index: number): string {
   if (type === 'text[]') return `array(select jsonb_array_elements_text(e -> ${index}))`;
   return type === 'jsonb' ? `e -> ${index}` : `(e ->> ${index})::${type}`;
 }
 
-/** A receipt's hash goes with it to the sealer's queue, and is in the chain from then on. */
-const STORED_RECEIPT = RECEIPT_COLUMNS.filter(({ name }) => name !== 'content_hash');
-const CONTENT_HASH = valueAt('text', RECEIPT_COLUMNS.length - 1);
+const ofReceipt = (column: string): string => values(RECEIPT_COLUMNS, RECEIPT_COLUMNS.filter(({ name }) => name === column));
 
 /** One statement, so one transaction: records, their attempts and their receipts appear together or not at all. */
 const INSERT = `
@@ -38,12 +35,12 @@ const INSERT = `
   ), told as materialized (
     select e from jsonb_array_elements($3::json::jsonb) e
   ), new_receipts as (
-    insert into receipts (${names(STORED_RECEIPT)})
-    select ${values(STORED_RECEIPT)} from told
+    insert into receipts (${names(STORED_RECEIPT_COLUMNS)})
+    select ${values(RECEIPT_COLUMNS, STORED_RECEIPT_COLUMNS)} from told
     on conflict (request_id) do nothing returning request_id, customer_id
   ), to_seal as (
     insert into unsealed (kind, id, customer_id, content_hash)
-    select 'receipt', n.request_id, n.customer_id, ${CONTENT_HASH} from new_receipts n join told on ${valueAt('uuid', 0)} = n.request_id
+    select 'receipt', n.request_id, n.customer_id, ${ofReceipt('content_hash')} from new_receipts n join told on ${ofReceipt('request_id')} = n.request_id
   )
   select (select count(*) from new_records)::int as records, (select count(*) from new_attempts)::int as attempts`;
 

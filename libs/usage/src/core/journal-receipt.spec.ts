@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { named } from './journal-rows.js';
-import { RECEIPT_COLUMNS, receiptJson } from './receipt-row.js';
+import { RECEIPT_COLUMNS, receiptJson } from './journal-receipt.js';
 import { receiptHash } from './savings/chain.js';
 import { receiptInputs } from './savings/receipt.fakes.js';
 import { computeReceipt } from './savings/receipt.js';

@@ -1,3 +1,4 @@
+import { type Uuid } from '@apex/common';
 import { asciiJson, label, text, whole } from './ascii-json.js';
 import { servedJson } from './common-texts.js';
 import { columns } from './journal-rows.js';
@@ -6,9 +7,9 @@ import { hashOfCanonical } from './savings/chain.js';
 import { MECHANISMS, type QuotedRates, type Receipt, type Spending, type Step } from './savings/receipt.types.js';
 import { type TokenUsage } from './usage.types.js';
 
-/** A receipt on its way through the journal: a row of `receipts`, and the hash that its customer's chain will hold. */
+/** A row of `receipts`. */
 export interface ReceiptRow {
-  readonly request_id: string;
+  readonly request_id: Uuid;
   readonly customer_id: string;
   readonly inputs: Receipt['inputs'];
   readonly baseline_pd: number;
@@ -18,11 +19,15 @@ export interface ReceiptRow {
   readonly overhead_pd: number;
   readonly status: Receipt['status'];
   readonly reason: Receipt['reason'];
-  /** Goes to the sealer's queue; null in journals of an older release, and then the sealer works it out. */
+}
+
+/** A receipt on its way through the journal, with the hash that its customer's chain will hold. */
+interface JournalledReceipt extends ReceiptRow {
+  /** Null in journals of an older release, and then the sealer works it out. */
   readonly content_hash: string | null;
 }
 
-export const RECEIPT_COLUMNS = columns<ReceiptRow>([
+export const RECEIPT_COLUMNS = columns<JournalledReceipt>([
   ['request_id', 'uuid'],
   ['customer_id', 'text'],
   ['inputs', 'jsonb'],
@@ -35,6 +40,9 @@ export const RECEIPT_COLUMNS = columns<ReceiptRow>([
   ['reason', 'text'],
   ['content_hash', 'text'],
 ]);
+
+/** Those of the table: the hash goes to the sealer's queue, and is in the chain from then on. */
+export const STORED_RECEIPT_COLUMNS = RECEIPT_COLUMNS.filter(({ name }) => name !== 'content_hash');
 
 /**
  * A receipt's values in the order of `RECEIPT_COLUMNS`, as ASCII JSON that Postgres can store. Members come sorted by
