@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { callerJson, meteredJson, servedJson } from './common-texts.js';
+import { callerJson, meteredJson, policyJson } from './common-texts.js';
 
 // Few values for each member: rows in a row share all, some or none of them.
 const name = fc.constantFrom('a', 'b', 'ü"\\');
@@ -33,11 +33,14 @@ describe('what rows have in common', () => {
     );
   });
 
-  it('holds for what was asked and what served', () => {
-    const inputs = fc.record({ provider: name, requestedModel: name, servedModel: maybe });
+  it('holds for what a policy made of what was asked', () => {
+    const inputs = fc.record({
+      covariates: fc.record({ requestedModel: name }), lengthRatioPpm: fc.constantFrom(1_000_000, 900_000), policyId: fc.constantFrom('p1', 'p2'), policyVersion: fc.constantFrom(1, 2),
+      provider: name, requestedModel: name, servedModel: maybe,
+    });
     fc.assert(
       fc.property(fc.array(inputs, { minLength: 20, maxLength: 60 }), (list) => {
-        for (const one of list) expect(JSON.parse(`{${servedJson(one)}}`)).toEqual(one);
+        for (const one of list) expect(JSON.parse(`{"covariates":{${policyJson(one as never)}}`)).toEqual(one);
       }),
     );
   });

@@ -65,24 +65,34 @@ export function meteredJson(m: Metered): string {
   return lastMeteredJson;
 }
 
-type Served = Pick<ReceiptInputs, 'provider' | 'requestedModel' | 'servedModel'>;
+type UnderPolicy = Pick<ReceiptInputs, 'lengthRatioPpm' | 'policyId' | 'policyVersion' | 'provider' | 'requestedModel' | 'servedModel'>;
 
-interface ServedText extends Served {
+interface PolicyText extends UnderPolicy {
+  readonly covariate: string;
   readonly json: string;
 }
 
-const served = new Map<string, ServedText>();
+const policies = new Map<string, PolicyText>();
 
-/** A receipt's inputs from `provider` to `servedModel`; the last of each requested model is remembered, within a bound. */
-export function servedJson(r: Served): string {
-  const last = served.get(r.requestedModel);
-  if (last !== undefined && last.provider === r.provider && last.servedModel === r.servedModel) return last.json;
-  const json = flat(`"provider":${label(r.provider)},"requestedModel":${label(r.requestedModel)},"servedModel":${label(r.servedModel)}`);
-  const { provider, requestedModel, servedModel } = r;
-  if (served.size >= MAX_KEYS && last === undefined) served.clear();
-  served.set(requestedModel, { provider, requestedModel, servedModel, json });
+/** A receipt's inputs from `covariates.requestedModel` to `servedModel`; the last of each requested model is remembered, within a bound. */
+export function policyJson(r: UnderPolicy & { readonly covariates: Pick<ReceiptInputs['covariates'], 'requestedModel'> }): string {
+  const covariate = r.covariates.requestedModel;
+  const last = policies.get(r.requestedModel);
+  if (
+    last !== undefined && last.covariate === covariate && last.lengthRatioPpm === r.lengthRatioPpm && last.policyId === r.policyId && last.policyVersion === r.policyVersion &&
+    last.provider === r.provider && last.servedModel === r.servedModel
+  ) {
+    return last.json;
+  }
+  const { lengthRatioPpm, policyId, policyVersion, provider, requestedModel, servedModel } = r;
+  const json = flat(
+    `"requestedModel":${label(covariate)}},"lengthRatioPpm":${whole(lengthRatioPpm)},"policyId":"${policyId}","policyVersion":${whole(policyVersion)},` +
+    `"provider":${label(provider)},"requestedModel":${label(requestedModel)},"servedModel":${label(servedModel)}`,
+  );
+  if (policies.size >= MAX_KEYS && last === undefined) policies.clear();
+  policies.set(requestedModel, { covariate, lengthRatioPpm, policyId, policyVersion, provider, requestedModel, servedModel, json });
   return json;
 }
 
 /** One piece of memory: a text put together from parts is kept as these parts until it is read, each time that it is read. */
-const flat = (ascii: string): string => Buffer.from(ascii, 'latin1').toString('latin1');
+export const flat = (ascii: string): string => Buffer.from(ascii, 'latin1').toString('latin1');

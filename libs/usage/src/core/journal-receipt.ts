@@ -1,6 +1,6 @@
 import { type Uuid } from '@apex/common';
 import { asciiJson, label, text, whole } from './ascii-json.js';
-import { servedJson } from './common-texts.js';
+import { flat, policyJson } from './common-texts.js';
 import { columns } from './journal-rows.js';
 import { canonicalJson } from './savings/canonical-json.js';
 import { hashOfCanonical } from './savings/chain.js';
@@ -60,28 +60,36 @@ export function receiptJson(r: Receipt): string {
   const overhead = whole(r.overheadPd);
   const status = label(r.status);
   const reason = label(r.reason);
+  // Asked before it is put into the two texts below: looking into a text makes it one piece, which is then copied as such.
+  const escaped = inputs.includes('\\');
   const content =
     `{"actualPd":${actual},"baselinePd":${baseline},"customerId":${customer},"inputs":${inputs},"overheadPd":${overhead},` +
     `"reason":${reason},"requestId":${id},"savingPd":${saving},"shares":${shares},"status":${status},"type":"receipt"}`;
-  return `[${id},${customer},${inputs},${baseline},${actual},${saving},${shares},${overhead},${status},${reason},"${hashOf(content)}"]`;
+  return `[${id},${customer},${inputs},${baseline},${actual},${saving},${shares},${overhead},${status},${reason},"${hashOf(content, escaped)}"]`;
 }
 
 /** Without an escape the text is canonical as it stands; characters above ASCII, which are escaped here, are not in canonical JSON. */
-const hashOf = (content: string): string => hashOfCanonical(content.includes('\\') ? canonicalJson(JSON.parse(content)) : content);
+const hashOf = (content: string, escaped: boolean): string => hashOfCanonical(escaped || content.includes('\\') ? canonicalJson(JSON.parse(content)) : content);
 
 /** Written out, member by member, because it runs for every request: see `recordJson`. */
 const inputsJson = (r: Receipt['inputs']): string =>
-  `{"arm":"${r.arm}","baseline":{"rates":${ratesJson(r.baseline.rates)},"usage":${usageJson(r.baseline.usage)}},"cluster":${text(r.cluster)},` +
-  `"covariates":{"maxTokens":${whole(r.covariates.maxTokens)},"promptCostPd":${whole(r.covariates.promptCostPd)},"requestedModel":${label(r.covariates.requestedModel)}},` +
-  `"lengthRatioPpm":${whole(r.lengthRatioPpm)},"policyId":"${r.policyId}","policyVersion":${whole(r.policyVersion)},${servedJson(r)},` +
-  `"spent":[${r.spent.map(spendingJson).join(',')}],"steps":[${r.steps.map(stepJson).join(',')}],"v":${r.v},"voidReason":${label(r.voidReason)}}`;
+  `{"arm":"${r.arm}","baseline":{${ratesMember(r.baseline.rates)},${usageMember(r.baseline.usage)}},"cluster":${text(r.cluster)},` +
+  `"covariates":{"maxTokens":${whole(r.covariates.maxTokens)},"promptCostPd":${whole(r.covariates.promptCostPd)},${policyJson(r)},` +
+  `"spent":[${spentJson(r.spent)}],"steps":[${r.steps.map(stepJson).join(',')}],"v":${r.v},"voidReason":${label(r.voidReason)}}`;
 
-const usageJson = ({ promptTokens, cachedTokens, cacheWriteTokens, completionTokens, reasoningTokens }: TokenUsage): string =>
-  `{"cacheWriteTokens":${whole(cacheWriteTokens)},"cachedTokens":${whole(cachedTokens)},"completionTokens":${whole(completionTokens)},"promptTokens":${whole(promptTokens)},"reasoningTokens":${whole(reasoningTokens)}}`;
+/** Most prompts are not cached and most models do not reason: what such a usage has in common is one text. */
+const usageMember = ({ promptTokens, cachedTokens, cacheWriteTokens, completionTokens, reasoningTokens }: TokenUsage): string =>
+  cachedTokens === 0 && cacheWriteTokens === 0 && reasoningTokens === 0
+    ? `"usage":{"cacheWriteTokens":0,"cachedTokens":0,"completionTokens":${whole(completionTokens)},"promptTokens":${whole(promptTokens)},"reasoningTokens":0}`
+    : `"usage":{"cacheWriteTokens":${whole(cacheWriteTokens)},"cachedTokens":${whole(cachedTokens)},"completionTokens":${whole(completionTokens)},"promptTokens":${whole(promptTokens)},"reasoningTokens":${whole(reasoningTokens)}}`;
 
-const stepJson = ({ mechanism, usage, rates }: Step): string => `{"mechanism":"${mechanism}","rates":${rates === null ? 'null' : ratesJson(rates)},"usage":${usageJson(usage)}}`;
+const stepJson = ({ mechanism, usage, rates }: Step): string => `{"mechanism":"${mechanism}",${rates === null ? '"rates":null' : ratesMember(rates)},${usageMember(usage)}}`;
 
-const spendingJson = ({ kind, id, costPd }: Spending): string => `{"costPd":${whole(costPd)},"id":${text(id)},"kind":"${kind}"}`;
+function spentJson(spent: readonly Spending[]): string {
+  let list = '';
+  for (const { kind, id, costPd } of spent) list += `${list === '' ? '' : ','}{"costPd":${whole(costPd)},"id":${text(id)},"kind":"${kind}"}`;
+  return list;
+}
 
 const MECHANISMS_BY_NAME = MECHANISMS.toSorted();
 
@@ -97,8 +105,8 @@ function sharesJson(shares: Receipt['shares']): string {
 /** A price book quotes the same object again and again. */
 const ratesTexts = new WeakMap<QuotedRates, string>();
 
-function ratesJson(rates: QuotedRates): string {
+function ratesMember(rates: QuotedRates): string {
   let json = ratesTexts.get(rates);
-  if (json === undefined) ratesTexts.set(rates, (json = asciiJson(Object.fromEntries(Object.entries(rates).sort(([a], [b]) => (a < b ? -1 : 1))))));
+  if (json === undefined) ratesTexts.set(rates, (json = flat(`"rates":${asciiJson(Object.fromEntries(Object.entries(rates).sort(([a], [b]) => (a < b ? -1 : 1))))}`)));
   return json;
 }
