@@ -12,14 +12,19 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const COMMA = 0x2c;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+const ZEROS = [Buffer.from('0'), Buffer.from('0.0')] as const;
 
 /** Whether the model would answer the same each time: temperature 0 or a seed; embeddings always do. */
 export function isDeterministic(surface: Surface, body: Buffer, top: TopLevel): boolean {
   if (surface === 'embeddings') return true;
-  const temperature = spelled(body, top, 'temperature');
-  if (temperature === '0' || temperature === '0.0') return true;
-  const seed = spelled(body, top, 'seed');
-  return seed !== null && /^-?\d+$/.test(seed);
+  const temperature = top.members.get('temperature');
+  if (temperature !== undefined && ZEROS.some((zero) => temperature.valueEnd - temperature.valueStart === zero.length && startsWith(body, temperature.valueStart, zero))) return true;
+  const seed = top.members.get('seed');
+  return seed !== undefined && isDigits(body, body[seed.valueStart] === MINUS ? seed.valueStart + 1 : seed.valueStart, seed.valueEnd);
 }
 
 const LIMITS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'] as const;
@@ -27,8 +32,8 @@ const LIMITS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'] as c
 /** The most tokens that the client wants generated; null: it does not say. */
 export function maxTokensOf(body: Buffer, top: TopLevel): number | null {
   for (const name of LIMITS) {
-    const value = spelled(body, top, name);
-    if (value !== null && /^\d{1,15}$/.test(value)) return Number(value);
+    const value = wholeNumber(body, top, name);
+    if (value !== null) return value;
   }
   return null;
 }
@@ -43,16 +48,19 @@ const OUTPUT_LIMITS: Readonly<Record<Exclude<Surface, 'embeddings'>, readonly st
 export function outputLimitOf(surface: Exclude<Surface, 'embeddings'>, body: Buffer, top: TopLevel): number | null {
   let most: number | null = null;
   for (const name of OUTPUT_LIMITS[surface]) {
-    const value = spelled(body, top, name);
-    if (value !== null && /^\d{1,15}$/.test(value)) most = Math.max(most ?? 0, Number(value));
+    const value = wholeNumber(body, top, name);
+    if (value !== null) most = Math.max(most ?? 0, value);
   }
   return most;
 }
 
+/** What asks for more is refused by its provider. */
+const MAX_CHOICES = 999_999_999;
+
 /** How many answers are asked for. */
 export function choicesOf(surface: Surface, body: Buffer, top: TopLevel): number {
-  const value = surface === 'chat.completions' ? spelled(body, top, 'n') : null;
-  return value !== null && /^[1-9]\d{0,8}$/.test(value) ? Number(value) : 1;
+  const value = surface === 'chat.completions' ? wholeNumber(body, top, 'n') : null;
+  return value !== null && value > 0 && value <= MAX_CHOICES ? value : 1;
 }
 
 const KEPT_ELSEWHERE = ['previous_response_id', 'conversation', 'prompt'] as const;
@@ -93,8 +101,20 @@ function isUsers(body: Buffer, from: number): boolean {
   return false;
 }
 
-/** A short value as it is spelled; null where it is missing or long. */
-function spelled(body: Buffer, top: TopLevel, name: string): string | null {
+/** Beyond so many digits a number need not be exact. */
+const MAX_DIGITS = 15;
+
+/** A number that is spelled in digits alone; null for any other value, and where the member is missing. */
+function wholeNumber(body: Buffer, top: TopLevel, name: string): number | null {
   const span = top.members.get(name);
-  return span === undefined || span.valueEnd - span.valueStart > 32 ? null : body.toString('latin1', span.valueStart, span.valueEnd);
+  if (span === undefined || span.valueEnd - span.valueStart > MAX_DIGITS || !isDigits(body, span.valueStart, span.valueEnd)) return null;
+  let value = 0;
+  for (let at = span.valueStart; at < span.valueEnd; at++) value = value * 10 + body[at]! - ZERO;
+  return value;
+}
+
+/** At least one. */
+function isDigits(body: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (body[at]! < ZERO || body[at]! > NINE) return false;
+  return from < to;
 }
