@@ -173,12 +173,17 @@ export function ownProvider(name: 'openai' | 'anthropic' | 'gemini', address: z.
   };
 }
 
+/** More models than are in use at once. */
+const MAX_FOUND = 1_024;
+
 /** Finds where a model's requests go. Immutable; the default provider is the first in the list and the last in line. */
 export class ProviderRegistry {
   readonly providers: readonly UpstreamProvider[];
   private readonly byName: ReadonlyMap<string, UpstreamProvider>;
   private readonly claims: readonly { readonly pattern: RegExp; readonly provider: UpstreamProvider }[];
   private readonly routes: ReadonlyMap<string, Route>;
+  /** What `resolve` found, for what comes again and again. */
+  private readonly found = new Map<string, Route>();
 
   /** @throws RangeError without any provider, or for a route to nowhere. */
   constructor(configs: readonly ProviderConfig[], routes: RoutesConfig = {}) {
@@ -200,10 +205,15 @@ export class ProviderRegistry {
 
   /** The configured route of a model, else the one target that `resolve` finds. Null for an empty name. */
   route(model: string): Route | null {
-    const configured = this.routes.get(model);
-    if (configured !== undefined) return configured;
+    const known = this.routes.get(model) ?? this.found.get(model);
+    if (known !== undefined) return known;
     const target = this.resolve(model);
-    return target === null ? null : { targets: [{ ...target, weight: 1 }], fallbacks: [], hedgeAfterMs: null };
+    if (target === null) return null;
+    const route: Route = { targets: [{ ...target, weight: 1 }], fallbacks: [], hedgeAfterMs: null };
+    // Callers choose the names.
+    if (this.found.size >= MAX_FOUND) this.found.clear();
+    this.found.set(model, route);
+    return route;
   }
 
   /**
