@@ -57,6 +57,23 @@ describe('a connection', () => {
     expect(world.lane.counts).toEqual({ served: 1, handedOver: 1 });
   });
 
+  it.each(['shared', 'its own'])('reads bodies of any size, and gives itself away with all its bytes, from %s memory', async (memory) => {
+    await world.start({ maxBodyBytes: 1024 * KiB });
+    if (memory === 'its own') world.server.prependListener('connection', (socket: Socket) => void ((socket as unknown as { _handle: { useUserBuffer?: unknown } })._handle.useUserBuffer = undefined));
+    const client = await world.open();
+    for (const size of [1, 100 * KiB, 256 * KiB, 600 * KiB]) {
+      const body = Buffer.alloc(size, `${size} `).toString();
+      client.text = '';
+      client.socket.write(post('/v1/x', body), 'latin1');
+      await client.until(() => client.text.endsWith(body));
+    }
+    client.socket.write(get('/v1/many') + get('/v1/two'), 'latin1');
+    await client.has('node /v1/two');
+    client.socket.write(post('/v1/again', 'x'.repeat(100 * KiB)), 'latin1');
+    await client.has('node /v1/again');
+    expect(world.lane.counts).toEqual({ served: 1, handedOver: 1 });
+  });
+
   it('reads no further when much waits', async () => {
     await world.start();
     world.handle = () => undefined;

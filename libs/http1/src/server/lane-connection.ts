@@ -2,6 +2,7 @@ import { type Socket } from 'node:net';
 import { type RequestHeadLimits } from '../core/request-head.js';
 import { RequestReader } from '../core/request-reader.js';
 import { type ExchangeCarrier, LaneExchange } from './lane-exchange.js';
+import { readInto } from './read-into.js';
 
 /** What ends a connection for the client's fault, in node:http's words. */
 export type LaneFault = 'HPE_INVALID_EOF_STATE' | 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -33,6 +34,9 @@ export interface LaneConnectionOwner {
 const WAITING_BYTES = 64 * 1024;
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** Where all connections' reads arrive. Reading is synchronous, and what outlives a read is copied to memory of its own size. */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
 /**
  * One connection of the lane: serves one request after the other, and gives itself away at the first that is not for
  * the lane. Requests that come before their turn wait as bytes.
@@ -47,6 +51,7 @@ export class LaneConnection implements ExchangeCarrier {
   private held = false;
   private served = false;
   private over = false;
+  private released = false;
 
   constructor(
     private readonly owner: LaneConnectionOwner,
@@ -54,7 +59,7 @@ export class LaneConnection implements ExchangeCarrier {
   ) {
     this.reader = new RequestReader(owner.headLimits);
     this.deadline = this.limit(owner.headersTimeoutMs);
-    socket.on('data', this.onData);
+    if (!readInto(socket, readBuffer, this.onRead)) socket.on('data', this.onData);
     socket.on('end', this.onEnd);
     socket.on('error', this.onError);
     socket.on('close', this.onClose);
@@ -112,6 +117,7 @@ export class LaneConnection implements ExchangeCarrier {
   /** Takes its hands off the socket. */
   release(): void {
     const { socket } = this;
+    this.released = true;
     socket.removeListener('data', this.onData);
     socket.removeListener('end', this.onEnd);
     socket.removeListener('error', this.onError);
@@ -120,6 +126,15 @@ export class LaneConnection implements ExchangeCarrier {
     this.held = false;
   }
 
+  private readonly onRead = (length: number): boolean => {
+    const bytes = readBuffer.subarray(0, length);
+    // Whoever has the socket now reads it as a stream.
+    if (this.released) return this.socket.push(Buffer.from(bytes));
+    this.onData(bytes);
+    return true;
+  };
+
+  /** @param bytes whose memory may hold something else when this returns */
   private readonly onData = (bytes: Buffer): void => {
     if (this.over) return;
     const { exchange } = this;
@@ -145,7 +160,7 @@ export class LaneConnection implements ExchangeCarrier {
   }
 
   private keep(bytes: Buffer): void {
-    this.waiting.push(bytes);
+    this.waiting.push(Buffer.from(bytes));
     this.waitingBytes += bytes.length;
     if (this.waitingBytes > WAITING_BYTES) this.hold();
   }
@@ -153,7 +168,7 @@ export class LaneConnection implements ExchangeCarrier {
   /** Serves what these bytes begin with. More than one request at a time is for a parser that keeps them apart. */
   private serve(bytes: Buffer): void {
     const head = this.reader.read(bytes);
-    if (head === null || !this.owner.accepts(head.url) || bytes.length - head.end > head.bodyLength) return this.owner.handOver(this, bytes);
+    if (head === null || !this.owner.accepts(head.url) || bytes.length - head.end > head.bodyLength) return this.owner.handOver(this, Buffer.from(bytes));
     if (!this.served) {
       this.served = true;
       this.owner.onFirstServed();

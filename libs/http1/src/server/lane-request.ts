@@ -17,6 +17,8 @@ export interface RequestCarrier {
 const DISCARD_BYTES = 1024 * 1024;
 /** What is kept of a body before anybody has asked for it. */
 const UNREAD_BYTES = 64 * 1024;
+/** Up to here a body's memory is taken as a whole; what announces more is believed as it comes. */
+const WHOLE_BYTES = 256 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 /** The half of an exchange that comes in: a canonical head, and a body of the length that it announces. */
@@ -31,8 +33,8 @@ export class LaneRequest<C extends RequestCarrier> {
 
   private readonly announced: number;
   private use: 'unread' | 'read' | 'discarded' = 'unread';
-  private first: Buffer | null = null;
-  private rest: Buffer[] | null = null;
+  private whole: Buffer | null = null;
+  private parts: Buffer[] | null = null;
   private size = 0;
   private onBody: ((outcome: LaneBody) => void) | null = null;
   private left = false;
@@ -64,20 +66,21 @@ export class LaneRequest<C extends RequestCarrier> {
   /** Nobody wants the body. Of what still comes a mebibyte is let in; then the connection is cut. */
   discard(): void {
     this.use = 'discarded';
-    this.first = this.rest = null;
+    this.whole = this.parts = null;
     this.carrier.flow();
   }
 
-  /** The next bytes of the body; the connection gives no more than are missing. */
+  /** The next bytes of the body, which are copied; the connection gives no more than are missing. */
   feed(bytes: Buffer): void {
+    const at = this.size;
     this.missing -= bytes.length;
     this.size += bytes.length;
     if (this.use === 'discarded') {
       if (this.size > DISCARD_BYTES) this.carrier.cut();
       return;
     }
-    if (this.first === null) this.first = bytes;
-    else (this.rest ??= [this.first]).push(bytes);
+    if (this.announced <= WHOLE_BYTES) bytes.copy((this.whole ??= Buffer.allocUnsafe(this.announced)), at);
+    else (this.parts ??= []).push(Buffer.from(bytes));
     if (this.use === 'unread') {
       if (this.size > UNREAD_BYTES && this.missing > 0) this.carrier.hold();
       return;
@@ -103,8 +106,8 @@ export class LaneRequest<C extends RequestCarrier> {
   }
 
   private take(): Buffer {
-    const { first, rest, size } = this;
-    this.first = this.rest = null;
-    return rest !== null ? Buffer.concat(rest, size) : (first ?? EMPTY);
+    const { whole, parts, size } = this;
+    this.whole = this.parts = null;
+    return parts !== null ? Buffer.concat(parts, size) : (whole ?? EMPTY);
   }
 }
