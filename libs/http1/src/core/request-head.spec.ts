@@ -7,7 +7,7 @@ const post = (...lines: string[]): string => `POST /v1/chat/completions HTTP/1.1
 
 describe('parseRequestHead', () => {
   it('reads a head as node:http tells it', () => {
-    const text = 'POST /v1/embeddings?a=%20 HTTP/1.1\r\nHost: api\r\nX-Apex-Tags: \t a, b \t\r\nContent-Length:17\r\nCookie:\r\nx-l1: caf\xe9\r\n\r\n{"model":"gpt-4"}';
+    const text = 'POST /v1/embeddings?a=%20 HTTP/1.1\r\nHost: api\r\nX-Apex-Tags:   a, b  \r\nContent-Length:17\r\nCookie:\r\nx-l1: caf\xe9\r\n\r\n{"model":"gpt-4"}';
     expect(parse(text)).toEqual({
       method: 'POST',
       url: '/v1/embeddings?a=%20',
@@ -72,6 +72,8 @@ describe('parseRequestHead', () => {
     ['a carriage return too many', post('x-a: 1\r')],
     ['NUL', post('x-a: a\0b')],
     ['DEL', post('x-a: \x7f')],
+    ['a tab behind a length, which node:http refuses', post().replace('Length: 2', 'Length: 2\t')],
+    ['a tab in a value', post('x-a: a\tb')],
     ['another control character', post('x-a: \x1b[0m')],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
@@ -112,11 +114,11 @@ describe('parseRequestHead', () => {
 
   it('tells every header that it was given, as it was given', () => {
     const name = fc.stringMatching(/^[A-Za-z!#$%&'*+\-.^_`|~]{1,20}$/).map((text) => `x-${text}`);
-    const value = fc.stringMatching(/^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]{0,30}[\x21-\x7e\x80-\xff])?)?$/);
+    const value = fc.stringMatching(/^(?:[\x21-\x7e\x80-\xff](?:[\x20-\x7e\x80-\xff]{0,30}[\x21-\x7e\x80-\xff])?)?$/);
     fc.assert(
       fc.property(fc.uniqueArray(fc.tuple(name, value), { selector: ([key]) => key.toLowerCase(), maxLength: 20 }), (fields) => {
         const expected = Object.fromEntries(fields.map(([key, text]) => [key.toLowerCase(), text]));
-        expect(parse(post(...fields.map(([key, text]) => `${key}:  ${text}\t`)))?.headers).toEqual({ host: 'x', 'content-length': '2', ...expected });
+        expect(parse(post(...fields.map(([key, text]) => `${key}:  ${text} `)))?.headers).toEqual({ host: 'x', 'content-length': '2', ...expected });
       }),
     );
   });

@@ -21,7 +21,6 @@ export interface RequestHeadLimits {
 
 const CR = 0x0d;
 const LF = 0x0a;
-const TAB = 0x09;
 const DEL = 0x7f;
 const BLANK = 0x20;
 
@@ -118,20 +117,21 @@ export function readValue(bytes: Buffer, from: number, lineFeed: number): string
   return trimmed(bytes.toString('latin1', from, lineFeed - 1), 0, lineFeed - 1 - from);
 }
 
-/** Nothing but tabs, printable bytes, obs-text and CR LF as a pair. That no LF stands alone is for those who look for lines. */
+/**
+ * Nothing but printable bytes, obs-text and CR LF as a pair. That no LF stands alone is for those who look for lines. Tabs
+ * are blanks around a value to some parsers (RFC 9110, section 5.5) and part of a length that is none to others.
+ */
 function isPrintable(bytes: Buffer, from: number, to: number): boolean {
   for (let i = from; i < to; i++) {
     const byte = bytes[i]!;
-    if (byte < BLANK ? byte !== TAB && byte !== LF && (byte !== CR || bytes[i + 1] !== LF) : byte === DEL) return false;
+    if (byte < BLANK ? byte !== LF && (byte !== CR || bytes[i + 1] !== LF) : byte === DEL) return false;
   }
   return true;
 }
 
-/** `text` from `from` to `to`, without the blanks and tabs at its ends. */
+/** `text` from `from` to `to`, without the blanks at its ends. */
 function trimmed(text: string, from: number, to: number): string {
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  while (from < to && text.charCodeAt(from) === BLANK) from++;
+  while (to > from && text.charCodeAt(to - 1) === BLANK) to--;
   return text.slice(from, to);
 }
-
-const isBlank = (code: number): boolean => code === BLANK || code === TAB;

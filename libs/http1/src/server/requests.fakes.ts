@@ -34,7 +34,7 @@ export class Dice {
 
 const TARGETS = ['/v1/echo', '/v1/echo', '/v1/refuse', '/v1/late', '/v1/large', '/v1/empty', '/v1/stream', '/v1/chat/completions?api-version=1&x=%20y', '/direct/v1/echo', '/other', '/api/v1/late', '/v1/a/../b', '/v1/~x;y=(1)'];
 const NAMES = ['accept', 'Accept-Encoding', 'user-agent', 'User-Agent', 'Authorization', 'x-api-key', 'X-Apex-Session', 'cookie', 'content-type', 'x-stainless-lang', 'traceparent', 'te', 'etag', 'date', 'x-1', "x!#$%&'*+.^_`|~", '0', 'constructor', '__proto__', 'toString', 'set-cookie', 'Keep-Alive', 'max-forwards'];
-const VALUES = ['', 'a', 'application/json', 'Bearer apex_abcdefghijklmnop', 'a b\tc', 'caf\xe9', '\xff\x80', 'x'.repeat(300), '"quoted, text"; q=0.5', ':', 'a: b', '100-continue', 'close'];
+const VALUES = ['', 'a', 'application/json', 'Bearer apex_abcdefghijklmnop', 'a b  c', 'caf\xe9', '\xff\x80', 'x'.repeat(300), '"quoted, text"; q=0.5', ':', 'a: b', '100-continue', 'close'];
 const BODIES = ['', '{}', '{"model":"gpt-4o","messages":[]}', 'GET /v1/echo HTTP/1.1\r\nhost: x\r\n\r\n', '\r\n\r\n', '\0\x01\xff', 'y'.repeat(3_000)];
 
 /** A request that the lane may serve, in one of the many ways to write it. */
@@ -44,7 +44,7 @@ export function canonical(dice: Dice): string {
   const names = new Set<string>();
   for (let n = dice.below(6); n > 0; n--) names.add(dice.of(NAMES.slice(0, 15)));
   for (const name of names) {
-    if (![...names].some((other) => other !== name && other.toLowerCase() === name.toLowerCase())) lines.push(`${name}:${dice.of([' ', '', '  ', '\t'])}${dice.of(VALUES)}${dice.of(['', '', ' ', '\t '])}`);
+    if (![...names].some((other) => other !== name && other.toLowerCase() === name.toLowerCase())) lines.push(`${name}:${dice.of([' ', '', '  '])}${dice.of(VALUES)}${dice.of(['', '', ' ', '  '])}`);
   }
   if (dice.chance(0.3)) lines.push(`Connection: ${dice.of(['keep-alive', 'Keep-Alive', 'close', 'Close'])}`);
   const body = post ? dice.of(BODIES) : '';
@@ -94,6 +94,8 @@ export const MUTATIONS: readonly Mutation[] = [
   addLine('expect: 100-continue', 'Expect: x', 'upgrade: websocket', 'connection: upgrade\r\nupgrade: h2c', 'connection: keep-alive, close', 'connection: x', 'proxy-connection: close', 'connection:', 'http2-settings: x', 'trailer: x-t'),
   addLine('host: y', 'Host:', 'host : y', ' host: y', '\thost: y'),
   addLine('x-a: 1\r\nx-a: 2', 'cookie: a\r\ncookie: b', 'set-cookie: a', 'accept: a\r\nAccept: b', 'user-agent: a\r\nuser-agent: b', '__proto__: x', 'constructor: x', 'hasOwnProperty: y'),
+  addLine('x-a: a\tb', 'x-a:\ta', 'x-a: a\t', 'x-a: \t '),
+  (text, dice) => text.replace(/^(content-length:) (\d+)/im, (_all, name: string, length: string) => `${name}${dice.of([' ', '\t', ' \t'])}${length}${dice.of(['\t', '\t ', ' \t', ''])}`),
   addLine(' folded', '\tfolded', 'x-a: 1\r\n 2', 'x-a: 1\r\n\t2', 'x-a:\r\n 2'),
   addLine('x a: 1', 'x-a : 1', ': 1', 'x-a', 'x@a: 1', 'x\xe9: 1', 'x(a): 1', 'x-a\0: 1'),
   addLine('x-a: \0', 'x-a: a\0b', 'x-a: a\rb', 'x-a: a\nb', 'x-a: \x7f', 'x-a: \x01', 'x-a: \x1b[0m', 'x-a: \x0b', 'x-a: a\r', 'x-a: a\r\r'),
