@@ -6,23 +6,23 @@ const CHUNK_BYTES = 128;
 
 export const DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024;
 
-/** A place in a list, least recently used first. Both ends of a list are one link without an entry. */
-interface Link {
-  before: Link;
-  after: Link;
-  readonly entry: Entry | null;
-}
-
+/**
+ * An answer and its places in two lists, among all and among its customer's, each least recently used first. All of it is one
+ * object: tens of thousands of them live long, and what V8 spends on an object that lives is a good part of a request.
+ */
 interface Entry {
-  readonly answer: CachedAnswer;
+  /** Null: both ends of the two lists. */
+  readonly answer: CachedAnswer | null;
   readonly bytes: number;
-  readonly among: Link;
-  readonly amongOwn: Link;
+  before: Entry;
+  after: Entry;
+  ownBefore: Entry;
+  ownAfter: Entry;
 }
 
 interface Customer {
   readonly entries: Map<string, Entry>;
-  readonly ends: Link;
+  readonly ends: Entry;
   bytes: number;
 }
 
@@ -35,7 +35,7 @@ interface Customer {
  */
 export class MemoryAnswerCache {
   private readonly customers = new Map<string, Customer>();
-  private readonly ends = newLink(null);
+  private readonly ends = newEntry(null, 0);
   private answers = 0;
   private bytes = 0;
 
@@ -49,8 +49,14 @@ export class MemoryAnswerCache {
     const customer = this.customers.get(customerId);
     const entry = customer?.entries.get(hash);
     if (customer === undefined || entry === undefined) return null;
-    makeLast(entry.among, this.ends);
-    makeLast(entry.amongOwn, customer.ends);
+    if (this.ends.before !== entry) {
+      unlink(entry);
+      append(entry, this.ends);
+    }
+    if (customer.ends.ownBefore !== entry) {
+      unlinkOwn(entry);
+      appendOwn(entry, customer.ends);
+    }
     return entry.answer;
   }
 
@@ -61,16 +67,16 @@ export class MemoryAnswerCache {
     const share = this.maxBytes / 2;
     if (bytes > share) return;
     let customer = this.customers.get(customerId);
-    if (customer === undefined) this.customers.set(customerId, (customer = { entries: new Map(), ends: newLink(null), bytes: 0 }));
+    if (customer === undefined) this.customers.set(customerId, (customer = { entries: new Map(), ends: newEntry(null, 0), bytes: 0 }));
     const entry = newEntry(answer, bytes);
     customer.entries.set(hash, entry);
-    append(entry.among, this.ends);
-    append(entry.amongOwn, customer.ends);
+    append(entry, this.ends);
+    appendOwn(entry, customer.ends);
     customer.bytes += bytes;
     this.bytes += bytes;
     this.answers++;
-    while (this.bytes > this.maxBytes) this.drop(this.ends.after.entry!.answer);
-    while (customer.bytes > share) this.drop(customer.ends.after.entry!.answer);
+    while (this.bytes > this.maxBytes) this.drop(this.ends.after.answer!);
+    while (customer.bytes > share) this.drop(customer.ends.ownAfter.answer!);
   }
 
   drop({ customerId, hash }: CacheSlot): void {
@@ -78,8 +84,8 @@ export class MemoryAnswerCache {
     const entry = customer?.entries.get(hash);
     if (customer === undefined || entry === undefined) return;
     customer.entries.delete(hash);
-    unlink(entry.among);
-    unlink(entry.amongOwn);
+    unlink(entry);
+    unlinkOwn(entry);
     customer.bytes -= entry.bytes;
     this.bytes -= entry.bytes;
     this.answers--;
@@ -87,36 +93,35 @@ export class MemoryAnswerCache {
   }
 }
 
-function newEntry(answer: CachedAnswer, bytes: number): Entry {
-  const entry = { answer, bytes } as { -readonly [K in keyof Entry]: Entry[K] };
-  entry.among = newLink(entry);
-  entry.amongOwn = newLink(entry);
+/** In no list yet, or the ends of empty ones. */
+function newEntry(answer: CachedAnswer | null, bytes: number): Entry {
+  const entry = { answer, bytes, before: null, after: null, ownBefore: null, ownAfter: null } as unknown as Entry;
+  entry.before = entry.after = entry.ownBefore = entry.ownAfter = entry;
   return entry;
 }
 
-/** In no list yet, or an empty list. */
-function newLink(entry: Entry | null): Link {
-  const link = { entry } as Link;
-  link.before = link.after = link;
-  return link;
+function append(entry: Entry, ends: Entry): void {
+  entry.before = ends.before;
+  entry.after = ends;
+  ends.before.after = entry;
+  ends.before = entry;
 }
 
-function makeLast(link: Link, ends: Link): void {
-  if (ends.before === link) return;
-  unlink(link);
-  append(link, ends);
-}
-
-function append(link: Link, ends: Link): void {
-  link.before = ends.before;
-  link.after = ends;
-  ends.before.after = link;
-  ends.before = link;
-}
-
-function unlink({ before, after }: Link): void {
+function unlink({ before, after }: Entry): void {
   before.after = after;
   after.before = before;
+}
+
+function appendOwn(entry: Entry, ends: Entry): void {
+  entry.ownBefore = ends.ownBefore;
+  entry.ownAfter = ends;
+  ends.ownBefore.ownAfter = entry;
+  ends.ownBefore = entry;
+}
+
+function unlinkOwn({ ownBefore, ownAfter }: Entry): void {
+  ownBefore.ownAfter = ownAfter;
+  ownAfter.ownBefore = ownBefore;
 }
 
 function bytesOf({ chunks }: CachedAnswer): number {

@@ -7,7 +7,8 @@ import { until } from '../../../../test/support/eventually.js';
 import { startOwnRedis, testRedisUrl } from '../../../../test/support/redis.js';
 import { type CachedAnswer, encodeCached } from '../core/cache/cached-answer.js';
 import { recorded, saying } from '../core/cache/exact-cache.fakes.js';
-import { ExactCache, type Found } from '../core/cache/exact-cache.js';
+import { ExactCache } from '../core/cache/exact-cache.js';
+import { type Found } from '../core/cache/flight.js';
 import { MAX_MARKS } from '../core/cache/selector.js';
 import { type OpenedResponseCache, openResponseCache, type ResponseCacheOptions } from './open-response-cache.js';
 

@@ -2,7 +2,7 @@ import { type Answer, type Candidate, type Executed } from '../types.js';
 import { FakeReply, type Log } from '../pipeline.fakes.js';
 import { AnswerTape } from './answer-tape.js';
 import { answerOf, createCacheWorld, flightOf, recorded, saying, usage } from './exact-cache.fakes.js';
-import { type Found, type Flight, type Recorded } from './exact-cache.js';
+import { type Found, type Flight, type Recorded } from './flight.js';
 import { play } from './play.js';
 
 const candidate = { target: { provider: { name: 'openai' }, model: 'gpt' }, isFallback: false } as Candidate;

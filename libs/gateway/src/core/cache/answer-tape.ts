@@ -1,7 +1,8 @@
 import { type Reply } from '../../ports/reply.js';
 import { type Answer, type Executed } from '../types.js';
 import { isComplete } from '../idempotency/kept-answer.js';
-import { type Flight, type Recorded, MAX_CACHED_BYTES } from './exact-cache.js';
+import { MAX_CACHED_BYTES } from './exact-cache.js';
+import { type Flight, type Recorded } from './flight.js';
 
 /**
  * The reply to a request whose answer may be kept: notes what of a stream goes to the client, with its boundaries. It holds
@@ -34,7 +35,8 @@ export class AnswerTape implements Reply {
   }
 
   head(status: number, headers: string[]): void {
-    this.contentType = headerOf(headers, 'content-type');
+    const type = headerOf(headers, 'content-type');
+    this.contentType = type === null ? null : lasting(type);
     this.ignored = headerOf(headers, 'x-apex-ignored')?.split(',') ?? [];
     this.client.head(status, headers);
   }
@@ -69,7 +71,7 @@ export class AnswerTape implements Reply {
     if (answer.kind === 'whole') {
       const type = answer.upstream.headers['content-type'];
       const { ignored } = answer.upstream;
-      return { ...by, status: answer.status, contentType: typeof type === 'string' ? type : null, streamed: false, chunks: answer.body, ignored };
+      return { ...by, status: answer.status, contentType: typeof type === 'string' ? lasting(type) : null, streamed: false, chunks: answer.body, ignored };
     }
     if (answer.kind !== 'stream_end') return null;
     for (const part of answer.last) this.note(part);
@@ -84,6 +86,10 @@ export class AnswerTape implements Reply {
     else this.chunks = [];
   }
 }
+
+/** A header's value is a slice of its head, all of which it would keep. Nearly all are one of these. */
+const lasting = (type: string): string => TYPES.find((known) => known === type) ?? Buffer.from(type).toString();
+const TYPES = ['application/json', 'text/event-stream', 'application/json; charset=utf-8', 'text/event-stream; charset=utf-8'];
 
 function headerOf(headers: readonly string[], name: string): string | null {
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]!;

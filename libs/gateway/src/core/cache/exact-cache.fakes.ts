@@ -2,7 +2,8 @@ import { type Surface } from '@apex/usage';
 import { ResponseCache } from '../../ports/response-cache.js';
 import { scanTopLevel } from '../json/top-level.js';
 import { type CachedAnswer, type CacheSlot } from './cached-answer.js';
-import { type CacheAsk, ExactCache, type ExactCacheDeps, type Found, type Flight, type Recorded } from './exact-cache.js';
+import { ExactCache, type ExactCacheDeps } from './exact-cache.js';
+import { type CacheAsk, type Found, type Flight, type Recorded } from './flight.js';
 import { exactKey, type KeyedRequest } from './exact-key.js';
 import { type CacheSelector, type Marks, markOf, NO_MARKS } from './selector.js';
 

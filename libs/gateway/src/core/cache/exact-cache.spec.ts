@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { ResponseCache } from '../../ports/response-cache.js';
 import { type CachedAnswer } from './cached-answer.js';
 import { answerOf, createCacheWorld, flightOf, recorded, saying } from './exact-cache.fakes.js';
-import { type Found, MAX_CACHED_BYTES } from './exact-cache.js';
+import { MAX_CACHED_BYTES } from './exact-cache.js';
+import { type Found } from './flight.js';
 
 const TRUNCATED = saying('hi', 'length');
 

@@ -1,41 +1,11 @@
-import { type Surface } from '@apex/usage';
 import { type ResponseCache } from '../../ports/response-cache.js';
 import { type CachedAnswer, type CacheSlot, isFresh } from './cached-answer.js';
 import { type Unfit, unfitness } from './fitness.js';
+import { type CacheAsk, type FlightKeeper, type Found, Group, OwnFlight, type Recorded, type Seat } from './flight.js';
 import { RecentIds } from './recent-ids.js';
 
 /** The largest answer that is kept, in bytes of its body. */
 export const MAX_CACHED_BYTES = 1024 * 1024;
-
-export interface CacheAsk extends CacheSlot {
-  readonly surface: Surface;
-  readonly requestedModel: string;
-  /** Kept with the answer, to invalidate it by. */
-  readonly tags: readonly string[];
-  /** By the policy that is in force now; it also binds answers that were stored under another. */
-  readonly ttlMs: number;
-  /** Unix ms after which nobody waits any more. */
-  readonly deadlineAt: number;
-}
-
-/** An answer that is in the books and whole, as its client got it. */
-export type Recorded = Pick<CachedAnswer, 'status' | 'contentType' | 'streamed' | 'chunks' | 'ignored' | 'usage' | 'usageSource' | 'provider' | 'model'>;
-
-export type Found =
-  /** `flight`: another request, which this one has waited for, has just been given it. */
-  | { readonly kind: 'hit'; readonly answer: CachedAnswer; readonly from: 'memory' | 'shared' | 'flight' }
-  /** To be executed. Whoever gets this says in any case what became of it: others may wait for it. */
-  | { readonly kind: 'miss'; readonly flight: Flight }
-  /** The deadline has passed while it waited for another's answer. */
-  | { readonly kind: 'late' };
-
-/** A request that is executed, on behalf of those that wait for the same answer too. Only the first word counts. */
-export interface Flight {
-  /** It has ended. Null: with nothing that could be given to others. The answer is looked at later, off the request's path. */
-  end(recorded: Recorded | null): void;
-  /** It was given up before its end, for reasons of its own: whoever waits next takes its place. */
-  abandon(): void;
-}
 
 export interface ExactCacheDeps {
   readonly cache: ResponseCache;
@@ -71,19 +41,6 @@ const ALONE_MS = 10_000;
 /** Beyond its deadline nobody believes that a request is still under way. */
 const GRACE_MS = 10_000;
 
-interface Seat {
-  readonly ask: CacheAsk;
-  readonly done: (found: Found) => void;
-  stop: (() => void) | null;
-}
-
-/** One key's requests: at most one of them is executed, the others wait for its answer. */
-class Group {
-  readonly waiting = new Set<Seat>();
-  /** Unix ms after which it is not joined any more. */
-  until = Infinity;
-}
-
 /**
  * The exact cache on a request's path: looks for an answer, and lets identical requests that come at the same time make
  * one call between them.
@@ -94,7 +51,7 @@ class Group {
  * and for some seconds requests with that key do not wait for each other. One after the other would spare the provider, and
  * let the last one wait a hundred times as long.
  */
-export class ExactCache {
+export class ExactCache implements FlightKeeper {
   private readonly groups = new Map<string, Group>();
   private readonly alone: RecentIds;
   private readonly maxWaitMs: number;
@@ -127,7 +84,7 @@ export class ExactCache {
       done(this.hit(held, 'memory'));
       return NOTHING;
     }
-    const id = `${ask.customerId}:${ask.hash}`;
+    const id = idOf(ask);
     const seat: Seat = { ask, done, stop: null };
     const known = this.groups.get(id);
     if (known !== undefined && now() <= known.until && this.mayWait(id)) {
@@ -137,7 +94,7 @@ export class ExactCache {
     const group = new Group();
     // One that nobody joins is in no list: it ends alone.
     if (known === undefined || now() > known.until) this.groups.set(id, group);
-    group.waiting.add(seat);
+    group.add(seat);
     this.waiting++;
     const fetched = cache.fetch(ask);
     if (fetched === null) this.takeOff(id, group);
@@ -153,50 +110,44 @@ export class ExactCache {
   private sit(group: Group, seat: Seat): void {
     const { after, now } = this.deps;
     const left = seat.ask.deadlineAt - now();
-    group.waiting.add(seat);
+    group.add(seat);
     this.waiting++;
     seat.stop = after(Math.max(0, Math.min(left, this.maxWaitMs)), () => {
       seat.stop = null;
       if (!this.leave(group, seat)) return;
-      this.tell(seat, now() >= seat.ask.deadlineAt ? LATE : this.missAlone(seat.ask));
+      this.tell(seat, now() >= seat.ask.deadlineAt ? LATE : this.miss(seat.ask, idOf(seat.ask), null));
     });
   }
 
   private leave(group: Group, seat: Seat): boolean {
     seat.stop?.();
     seat.stop = null;
-    if (!group.waiting.delete(seat)) return false;
+    if (!group.delete(seat)) return false;
     this.waiting--;
     return true;
   }
 
   /** The next one is executed; without one there is nothing to wait for. */
   private takeOff(id: string, group: Group): void {
-    const [seat] = group.waiting;
+    const seat = group.next();
     if (seat === undefined) return this.dissolve(id, group);
     this.leave(group, seat);
     const { ask } = seat;
     group.until = ask.deadlineAt + GRACE_MS;
-    const flight = this.flight(ask, {
-      kept: (answer) => this.land(id, group, answer, 'flight'),
-      invalidated: () => this.takeOff(id, group),
-      unfit: () => this.scatter(id, group),
-      abandoned: () => this.takeOff(id, group),
-    });
-    this.tell(seat, this.miss(flight));
+    this.tell(seat, this.miss(ask, id, group));
   }
 
   /** There is an answer for all. */
   private land(id: string, group: Group, answer: CachedAnswer, from: 'shared' | 'flight'): void {
     this.dissolve(id, group);
-    for (const seat of [...group.waiting]) if (this.leave(group, seat)) this.tell(seat, isFresh(answer, seat.ask.ttlMs, this.deps.now()) ? this.hit(answer, from) : this.missAlone(seat.ask));
+    for (const seat of group.seats()) if (this.leave(group, seat)) this.tell(seat, isFresh(answer, seat.ask.ttlMs, this.deps.now()) ? this.hit(answer, from) : this.miss(seat.ask, id, null));
   }
 
   /** There is none, and there would be none for the next either. */
   private scatter(id: string, group: Group): void {
     this.alone.add(id, this.deps.now());
     this.dissolve(id, group);
-    for (const seat of [...group.waiting]) if (this.leave(group, seat)) this.tell(seat, this.missAlone(seat.ask));
+    for (const seat of group.seats()) if (this.leave(group, seat)) this.tell(seat, this.miss(seat.ask, id, null));
   }
 
   private dissolve(id: string, group: Group): void {
@@ -207,59 +158,54 @@ export class ExactCache {
     return !this.alone.has(id, this.deps.now());
   }
 
-  private missAlone(ask: CacheAsk): Found {
-    return this.miss(this.flight(ask, { kept: NOTHING, invalidated: NOTHING, unfit: NOTHING, abandoned: NOTHING }));
+  /** For flights: the answer is there, or there will be none. */
+  onEnd(flight: OwnFlight, recorded: Recorded | null): void {
+    if (recorded === null) return this.unfit(flight);
+    this.deps.defer(() => this.guarded(() => this.judge(flight, recorded), () => this.unfit(flight)));
   }
 
-  private flight(ask: CacheAsk, outcome: { kept: (answer: CachedAnswer) => void; invalidated: () => void; unfit: () => void; abandoned: () => void }): Flight {
-    const { cache, defer } = this.deps;
-    const epoch = cache.epoch(ask.customerId);
-    let over = false;
-    const once = (run: () => void): void => {
-      if (over) return;
-      over = true;
-      run();
-    };
-    return {
-      end: (recorded) =>
-        once(() => {
-          if (recorded === null) return outcome.unfit();
-          defer(() => this.guarded(() => this.judge(ask, epoch, recorded, outcome), outcome.unfit));
-        }),
-      abandon: () => once(outcome.abandoned),
-    };
+  /** For flights: somebody else has to. */
+  onAbandon({ id, group }: OwnFlight): void {
+    if (group !== null) this.takeOff(id, group);
   }
 
-  private judge(ask: CacheAsk, epoch: number, recorded: Recorded, { kept, invalidated, unfit }: { kept: (answer: CachedAnswer) => void; invalidated: () => void; unfit: () => void }): void {
+  private unfit({ id, group }: OwnFlight): void {
+    if (group !== null) this.scatter(id, group);
+  }
+
+  private judge(flight: OwnFlight, recorded: Recorded): void {
     const { cache, now } = this.deps;
+    const { ask, id, group } = flight;
     const size = recorded.chunks.reduce((bytes, { length }) => bytes + length, 0);
     const no = (reason: NotKept): void => {
       this.notStored[reason] = (this.notStored[reason] ?? 0) + 1;
     };
     if (size > MAX_CACHED_BYTES) {
       no('too_large');
-      return unfit();
+      return this.unfit(flight);
     }
     const body = oneBuffer(recorded.chunks, size);
     const reason = unfitness(ask.surface, recorded.streamed, body);
     if (reason !== null) {
       no(reason);
-      return unfit();
+      return this.unfit(flight);
     }
     const storedAt = now();
     let at = 0;
-    const { customerId, hash, requestedModel, tags, ttlMs } = ask;
-    const chunks = recorded.chunks.map(({ length }) => body.subarray(at, (at += length)));
-    const answer: CachedAnswer = { ...recorded, customerId, hash, requestedModel, tags, chunks, storedAt, expiresAt: storedAt + ttlMs, epoch };
+    const { customerId, hash, tags, ttlMs } = ask;
+    const chunks = recorded.chunks.length === 1 ? [body] : recorded.chunks.map(({ length }) => body.subarray(at, (at += length)));
+    // Mostly the same, and then one text is kept rather than two.
+    const requestedModel = ask.requestedModel === recorded.model ? recorded.model : ask.requestedModel;
+    const answer: CachedAnswer = { ...recorded, customerId, hash, requestedModel, tags, chunks, storedAt, expiresAt: storedAt + ttlMs, epoch: flight.epoch };
     // Whoever came after an invalidation must not get what was under way before it.
     if (!cache.isCurrent(answer)) {
       no('invalidated');
       // Where nothing new was learnt meanwhile the next one would fare no better.
-      return cache.epoch(customerId) > epoch ? invalidated() : unfit();
+      return cache.epoch(customerId) > flight.epoch ? this.onAbandon(flight) : this.unfit(flight);
     }
     cache.store(answer);
     this.stored++;
-    kept(answer);
+    if (group !== null) this.land(id, group, answer, 'flight');
   }
 
   private hit(answer: CachedAnswer, from: 'memory' | 'shared' | 'flight'): Found {
@@ -267,9 +213,9 @@ export class ExactCache {
     return { kind: 'hit', answer, from };
   }
 
-  private miss(flight: Flight): Found {
+  private miss(ask: CacheAsk, id: string, group: Group | null): Found {
     this.misses++;
-    return { kind: 'miss', flight };
+    return { kind: 'miss', flight: new OwnFlight(this, ask, this.deps.cache.epoch(ask.customerId), id, group) };
   }
 
   private tell(seat: Seat, found: Found): void {
@@ -288,6 +234,7 @@ export class ExactCache {
 }
 
 const NOTHING = (): void => undefined;
+const idOf = ({ customerId, hash }: CacheSlot): string => `${customerId}:${hash}`;
 const LATE: Found = { kind: 'late' };
 
 /** Copied: a chunk may be a small part of a large buffer, which would stay in memory with it and be counted by nobody. */

@@ -5,6 +5,7 @@ import { type Authenticated, type Labels, type Received } from '../types.js';
 
 const MAX_SESSION_LENGTH = 256;
 const MAX_TAGS = 16;
+const NO_TAGS: readonly string[] = [];
 /** Printable ASCII without the separator. */
 const TAG = /^[\x21-\x2b\x2d-\x7e]{1,64}$/;
 
@@ -53,7 +54,7 @@ function labelsOf(headers: Received['headers']): Labels {
   if (headers['x-apex-session'] === undefined && headers['x-apex-tags'] === undefined) return NO_LABELS;
   const session = readSession(headers);
   const tags = readTags(headers);
-  return { session: session === undefined ? null : session, tags: tags ?? [] };
+  return { session: session === undefined ? null : session, tags: tags ?? NO_TAGS };
 }
 
 /** null: not given; undefined: given and not usable. */
@@ -64,9 +65,9 @@ export function readSession(headers: Received['headers']): string | null | undef
 }
 
 /** undefined: given and not usable. */
-export function readTags(headers: Received['headers']): string[] | undefined {
+export function readTags(headers: Received['headers']): readonly string[] | undefined {
   const given = headers['x-apex-tags'];
-  if (given === undefined || given === '') return [];
+  if (given === undefined || given === '') return NO_TAGS;
   if (typeof given !== 'string') return undefined;
   const tags = [...new Set(given.split(',').map((tag) => tag.trim()))].filter((tag) => tag !== '');
   return tags.length <= MAX_TAGS && tags.every((tag) => TAG.test(tag)) ? tags : undefined;

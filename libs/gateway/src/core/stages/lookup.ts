@@ -1,4 +1,4 @@
-import { type CacheAsk } from '../cache/exact-cache.js';
+import { type CacheAsk } from '../cache/flight.js';
 import { exactKey } from '../cache/exact-key.js';
 import { type Decided } from '../types.js';
 
