@@ -1,6 +1,7 @@
 import { SseParser } from '@apex/llm';
 import { type Surface } from '@apex/usage';
 import { scanTopLevel } from '../json/top-level.js';
+import { isPlainlyGood } from './plain-chat.js';
 
 /**
  * Why an answer is not worth giving again. `refused`: the model or a filter declined. `truncated`: it was cut off at a
@@ -22,6 +23,7 @@ export function unfitness(surface: Surface, streamed: boolean, body: Buffer): Un
   try {
     if (surface === 'embeddings') return streamed ? 'unreadable' : ofEmbeddings(body);
     if (streamed) return ofStream[surface](new Events(body));
+    if (surface === 'chat.completions' && isPlainlyGood(body)) return null;
     const json: unknown = JSON.parse(body.toString('utf8'));
     return isJson(json) ? ofWhole[surface](json) : 'unreadable';
   } catch {
