@@ -23,12 +23,12 @@ const GOOD_ENDS = texts('"stop"', '"tool_calls"');
 
 /**
  * Whether the answer of a chat completion is surely JSON, complete and good, read from its bytes in one pass: no text and
- * no object is made, which takes a third of the time that parsing does. False says nothing: then it has to be parsed.
+ * no object is made, which takes half of the time that parsing does. False says nothing: then it has to be parsed.
  */
 export const isPlainlyGood = (body: Buffer): boolean => body.length <= MAX_BYTES && new Walk(body).answer();
 
-/** Reads a member's value, whose name is `[from, to)`; false: not sure. */
-type Member = (this: Walk, from: number, to: number) => boolean;
+/** What is read: which names count in it. */
+type Part = 'answer' | 'choice' | 'message' | 'other';
 
 /** Strict (RFC 8259): what it has passed a parser takes. A name that is spelled with an escape, or that counts and comes twice, is not sure. */
 class Walk {
@@ -42,35 +42,49 @@ class Walk {
 
   answer(): boolean {
     this.space();
-    if (!this.object(this.ofAnswer) || this.choices !== 1) return false;
+    if (!this.object('answer') || this.choices !== 1) return false;
     this.space();
     return this.at === this.json.length;
   }
 
-  private readonly ofAnswer: Member = (from, to) => {
+  /** Reads a member's value, whose name is `[from, to)`; false: not sure. */
+  private member(of: Part, from: number, to: number): boolean {
+    switch (of) {
+      case 'answer':
+        return this.ofAnswer(from, to);
+      case 'choice':
+        return this.ofChoice(from, to);
+      case 'message':
+        return this.ofMessage(from, to);
+      case 'other':
+        return this.value();
+    }
+  }
+
+  private ofAnswer(from: number, to: number): boolean {
     if (this.isNamed(from, to, ERROR)) return this.word(NULL);
     if (!this.isNamed(from, to, CHOICES)) return this.value();
     this.choices++;
-    return this.json[this.at] === OPEN_BRACKET && this.json[skipSpace(this.json, this.at + 1)] === OPEN_BRACE && this.array(this.choice);
-  };
+    return this.json[this.at] === OPEN_BRACKET && this.json[skipSpace(this.json, this.at + 1)] === OPEN_BRACE && this.array('choice');
+  }
 
-  private readonly choice = (): boolean => {
+  private choice(): boolean {
     this.seen = 0;
-    return this.object(this.ofChoice) && (this.seen & 1) === 1;
-  };
+    return this.object('choice') && (this.seen & 1) === 1;
+  }
 
-  private readonly ofChoice: Member = (from, to) => {
+  private ofChoice(from: number, to: number): boolean {
     if (this.isNamed(from, to, ERROR)) return this.word(NULL);
     if (this.isNamed(from, to, FINISH_REASON)) return this.first(1) && (this.word(GOOD_ENDS[0]!) || this.word(GOOD_ENDS[1]!));
-    return this.isNamed(from, to, MESSAGE) ? this.first(2) && this.object(this.ofMessage) : this.value();
-  };
+    return this.isNamed(from, to, MESSAGE) ? this.first(2) && this.object('message') : this.value();
+  }
 
-  private readonly ofMessage: Member = (from, to) => {
+  private ofMessage(from: number, to: number): boolean {
     if (this.isNamed(from, to, REFUSAL)) return this.first(4) && this.word(NULL);
     if (!this.isNamed(from, to, ANNOTATIONS)) return this.value();
     if (!this.first(8)) return false;
     return this.word(NULL) || (this.json[this.at] === OPEN_BRACKET && this.json[skipSpace(this.json, this.at + 1)] === CLOSE_BRACKET && this.value());
-  };
+  }
 
   private first(flag: number): boolean {
     const isFirst = (this.seen & flag) === 0;
@@ -82,7 +96,7 @@ class Walk {
     return to - from === name.length && startsWith(this.json, from, name);
   }
 
-  private object(member: Member): boolean {
+  private object(part: Part): boolean {
     const { json } = this;
     if (json[this.at] !== OPEN_BRACE || ++this.depth > MAX_DEPTH) return false;
     this.at++;
@@ -96,7 +110,7 @@ class Walk {
         if (json[this.at] !== COLON) return false;
         this.at++;
         this.space();
-        if (!member.call(this, from, to)) return false;
+        if (!this.member(part, from, to)) return false;
         this.space();
         if (json[this.at] === CLOSE_BRACE) break;
         if (json[this.at] !== COMMA) return false;
@@ -109,14 +123,14 @@ class Walk {
     return true;
   }
 
-  private array(entry: () => boolean): boolean {
+  private array(of: 'choice' | 'other'): boolean {
     const { json } = this;
     if (++this.depth > MAX_DEPTH) return false;
     this.at++;
     this.space();
     if (json[this.at] !== CLOSE_BRACKET) {
       for (;;) {
-        if (!entry()) return false;
+        if (!(of === 'choice' ? this.choice() : this.value())) return false;
         this.space();
         if (json[this.at] === CLOSE_BRACKET) break;
         if (json[this.at] !== COMMA) return false;
@@ -129,14 +143,14 @@ class Walk {
     return true;
   }
 
-  private readonly value = (): boolean => {
+  private value(): boolean {
     switch (this.json[this.at]) {
       case QUOTE:
         return this.text();
       case OPEN_BRACE:
-        return this.object(this.value);
+        return this.object('other');
       case OPEN_BRACKET:
-        return this.array(this.value);
+        return this.array('other');
       case TRUE[0]:
         return this.word(TRUE);
       case FALSE[0]:
@@ -147,7 +161,7 @@ class Walk {
       default:
         return this.number();
     }
-  };
+  }
 
   private word(word: Buffer): boolean {
     if (!startsWith(this.json, this.at, word)) return false;
@@ -199,13 +213,16 @@ class Walk {
   }
 
   private digits(): boolean {
-    const from = this.at;
-    while (this.json[this.at]! >= ZERO && this.json[this.at]! <= ZERO + 9) this.at++;
-    return this.at > from;
+    const { json, at: from } = this;
+    let at = from;
+    for (let byte = json[at]!; byte >= ZERO && byte <= ZERO + 9; byte = json[++at]!);
+    this.at = at;
+    return at > from;
   }
 
   private space(): void {
-    this.at = skipSpace(this.json, this.at);
+    // Mostly there is none.
+    if (this.json[this.at]! <= 0x20) this.at = skipSpace(this.json, this.at);
   }
 }
 
