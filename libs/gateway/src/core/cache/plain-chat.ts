@@ -99,47 +99,49 @@ class Walk {
   private object(part: Part): boolean {
     const { json } = this;
     if (json[this.at] !== OPEN_BRACE || ++this.depth > MAX_DEPTH) return false;
-    this.at++;
-    this.space();
-    if (json[this.at] !== CLOSE_BRACE) {
-      for (;;) {
-        const from = this.at + 1;
-        if (!this.name()) return false;
-        const to = this.at - 1;
-        this.space();
-        if (json[this.at] !== COLON) return false;
-        this.at++;
-        this.space();
-        if (!this.member(part, from, to)) return false;
-        this.space();
-        if (json[this.at] === CLOSE_BRACE) break;
-        if (json[this.at] !== COMMA) return false;
-        this.at++;
-        this.space();
-      }
+    let more = this.begun(CLOSE_BRACE);
+    while (more === true) {
+      const from = this.at + 1;
+      if (!this.name()) return false;
+      const to = this.at - 1;
+      this.space();
+      if (json[this.at] !== COLON) return false;
+      this.at++;
+      this.space();
+      if (!this.member(part, from, to)) return false;
+      more = this.another(CLOSE_BRACE);
     }
-    this.at++;
     this.depth--;
-    return true;
+    return more === false;
   }
 
   private array(of: 'choice' | 'other'): boolean {
-    const { json } = this;
     if (++this.depth > MAX_DEPTH) return false;
+    let more = this.begun(CLOSE_BRACKET);
+    while (more === true) {
+      if (!(of === 'choice' ? this.choice() : this.value())) return false;
+      more = this.another(CLOSE_BRACKET);
+    }
+    this.depth--;
+    return more === false;
+  }
+
+  /** Behind the opening bracket: whether anything is in it. */
+  private begun(closer: number): boolean | null {
     this.at++;
     this.space();
-    if (json[this.at] !== CLOSE_BRACKET) {
-      for (;;) {
-        if (!(of === 'choice' ? this.choice() : this.value())) return false;
-        this.space();
-        if (json[this.at] === CLOSE_BRACKET) break;
-        if (json[this.at] !== COMMA) return false;
-        this.at++;
-        this.space();
-      }
-    }
+    if (this.json[this.at] !== closer) return true;
     this.at++;
-    this.depth--;
+    return false;
+  }
+
+  /** Behind an entry: whether there is another; null: neither that nor the end. */
+  private another(closer: number): boolean | null {
+    this.space();
+    const byte = this.json[this.at++];
+    if (byte === closer) return false;
+    if (byte !== COMMA) return null;
+    this.space();
     return true;
   }
 
