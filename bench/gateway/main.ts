@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { CleanUp } from '../clean-up.js';
 import { findLoadGenerator } from './generators.js';
 import { requireOpenFiles, sourceRevision, takeCores, thisMachine } from './machine.js';
 import { measure, type Bench, type Run } from './measure.js';
@@ -30,15 +31,12 @@ async function bench(options: Options): Promise<boolean> {
   const logs = join(cacheDir, 'bench-logs');
   rmSync(logs, { recursive: true, force: true });
   mkdirSync(logs, { recursive: true });
-  const cleanUp: (() => Promise<void>)[] = [async () => rmSync(scratch, { recursive: true, force: true })];
-  const end = async (): Promise<void> => {
-    for (let next = cleanUp.pop(); next; next = cleanUp.pop()) await next().catch((error: unknown) => log(String(error)));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().then(() => process.exit(130)));
+  const cleanUp = new CleanUp(log);
+  cleanUp.add(() => rmSync(scratch, { recursive: true, force: true }));
   try {
     const load = await findLoadGenerator(scratch, log);
     const upstream = await startUpstream({ kind: options.upstream, core: cores?.load ?? null, scratch, logs });
-    cleanUp.push(() => upstream.stop());
+    cleanUp.add(() => upstream.stop());
 
     const contestants: Contestant[] = [];
     const leftOut: LeftOut[] = [];
@@ -46,7 +44,7 @@ async function bench(options: Options): Promise<boolean> {
       log(`starting ${target.name}`);
       try {
         const running = await startVerified(target, { upstream: upstream.origin, caFile: upstream.caFile, core: cores?.target ?? null, scratch, logs, nodeFlags: flagsFor(target.name, options), log }, options);
-        cleanUp.push(() => running.stop());
+        cleanUp.add(() => running.stop());
         contestants.push({ subject: { name: target.name, what: target.what, version: running.version, peer: target.peer }, running });
       } catch (error) {
         if (!target.peer) throw error;
@@ -73,7 +71,7 @@ async function bench(options: Options): Promise<boolean> {
     }
     return report.valid;
   } finally {
-    await end();
+    await cleanUp.run();
   }
 }
 

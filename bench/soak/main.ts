@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
+import { CleanUp } from '../clean-up.js';
 import { findLoadGenerator } from '../gateway/generators.js';
 import { sourceRevision, takeCores, thisMachine } from '../gateway/machine.js';
 import { type LoadResult } from '../gateway/load.js';
@@ -41,14 +42,15 @@ const logs = join(cacheDir, 'bench-logs');
 mkdirSync(logs, { recursive: true });
 const cores = takeCores();
 const log = (line: string): void => console.log(line);
-const closing: (() => Promise<void>)[] = [async () => rmSync(scratch, { recursive: true, force: true })];
+const cleanUp = new CleanUp(log);
+cleanUp.add(() => rmSync(scratch, { recursive: true, force: true }));
 
 try {
   const load = await findLoadGenerator(scratch, log);
   const upstream = await startUpstream({ kind: 'http', core: cores?.load ?? null, scratch, logs });
-  closing.push(() => upstream.stop());
+  cleanUp.add(() => upstream.stop());
   const running = await apex.start({ upstream: upstream.origin, caFile: upstream.caFile, core: cores?.target ?? null, scratch, logs, nodeFlags: NODE_FLAGS, log });
-  closing.push(() => running.stop());
+  cleanUp.add(() => running.stop());
 
   log('looking for the most it can do');
   const burst = [];
@@ -70,6 +72,7 @@ try {
   const settle = await running.beginAccount!();
   const plan: PacedPlan = { url: running.url, headers: running.headers, bodies: BODIES, connections: CONNECTIONS, perSecond, seconds };
   const paced = promisify(execFile)(process.execPath, [new URL('paced-load.js', import.meta.url).pathname, JSON.stringify(plan)], { maxBuffer: 1 << 20 });
+  cleanUp.add(() => paced.child.kill());
   const samples: Sample[] = [];
   const startedAt = performance.now();
   await look(running.url, running.pid!, startedAt);
@@ -113,7 +116,7 @@ try {
   }
   process.exitCode = checks.every(({ holds }) => holds) ? 0 : 1;
 } finally {
-  for (let next = closing.pop(); next; next = closing.pop()) await next().catch((error: unknown) => log(String(error)));
+  await cleanUp.run();
 }
 
 /** One of each in turn takes the sum of both times. */

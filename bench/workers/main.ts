@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { CleanUp } from '../clean-up.js';
 import { findLoadGenerator } from '../gateway/generators.js';
 import { pinTo, sourceRevision, thisMachine } from '../gateway/machine.js';
 import { measure, type Run } from '../gateway/measure.js';
@@ -55,16 +56,13 @@ const scratch = mkdtempSync(join(tmpdir(), 'apex-workers-'));
 chmodSync(scratch, 0o755);
 const logs = join(cacheDir, 'bench-logs');
 mkdirSync(logs, { recursive: true });
-const closing: (() => Promise<void>)[] = [async () => rmSync(scratch, { recursive: true, force: true })];
-const end = async (): Promise<void> => {
-  for (let next = closing.pop(); next; next = closing.pop()) await next().catch((error: unknown) => log(String(error)));
-};
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().then(() => process.exit(130)));
+const cleanUp = new CleanUp(log);
+cleanUp.addLast(() => rmSync(scratch, { recursive: true, force: true }));
 
 try {
   const load = await findLoadGenerator(scratch, log);
   const upstream = await startUpstream({ kind: 'http', core: null, scratch, logs });
-  closing.push(() => upstream.stop());
+  cleanUp.add(() => upstream.stop());
   const contestants: { count: number; running: RunningTarget; runs: Run[] }[] = [];
   for (const count of COUNTS) {
     log(`starting Apex with ${count} process${count === 1 ? '' : 'es'}`);
@@ -72,7 +70,7 @@ try {
     const home = join(scratch, name);
     mkdirSync(home, { mode: 0o755 });
     const running = await startApex({ upstream: upstream.origin, caFile: null, core: own ? '0,1' : null, scratch: home, logs, nodeFlags: NODE_FLAGS, log }, name, { APEX_WORKERS: String(count) });
-    closing.push(() => running.stop());
+    cleanUp.add(() => running.stop());
     await verifyTarget(name, running, ['json']);
     contestants.push({ count, running, runs: [] });
   }
@@ -115,7 +113,7 @@ try {
   }
   process.exitCode = met ? 0 : 1;
 } finally {
-  await end();
+  await cleanUp.run();
 }
 
 function workerRun({ requestsPerSecond, cpuUs, targetShare, loadCoreShare }: Run): WorkerRun {
@@ -131,7 +129,7 @@ function dataPlanes(pid: number, count: number): number[] {
 function holdToQuota(pids: readonly number[]): boolean {
   const quotas = pids.map((pid) => CpuQuota.create(`apex-bench-${pid}`, QUOTA)).filter((quota) => quota !== null);
   // Ended last to first: the groups are to go after the processes in them.
-  closing.splice(1, 0, ...quotas.map((quota) => async () => quota.remove()));
+  for (const quota of quotas) cleanUp.addLast(() => quota.remove());
   if (quotas.length < pids.length) return false;
   pids.forEach((pid, index) => quotas[index]!.hold(pid));
   return true;
