@@ -73,6 +73,8 @@ try {
   const plan: PacedPlan = { url: running.url, headers: running.headers, bodies: BODIES, connections: CONNECTIONS, perSecond, seconds };
   const paced = promisify(execFile)(process.execPath, [new URL('paced-load.js', import.meta.url).pathname, JSON.stringify(plan)], { maxBuffer: 1 << 20 });
   cleanUp.add(() => paced.child.kill());
+  // It fails when a signal ends all this, long before anybody waits for it: that must not end what is still to be undone.
+  paced.catch(() => undefined);
   const samples: Sample[] = [];
   const startedAt = performance.now();
   await look(running.url, running.pid!, startedAt);

@@ -10,7 +10,7 @@ let found: Reading | null = null;
 
 /**
  * Makes an accepted socket read into the caller's memory, as the option `onread` does for one that `net.connect` opens:
- * without it each read takes 64 KB of fresh memory, which costs as much as all else that Node does for a small request.
+ * without it each read takes 64 KB of fresh memory, which costs more than half as much as all else that Node does for a small request.
  * A server has no such option, so that it is set where Node keeps it (lib/net.js, lib/internal/stream_base_commons.js).
  *
  * @param onRead is told how many bytes there are; they must be read before it returns. False: read no more until `resume`

@@ -1,5 +1,5 @@
 import { type ResponseCache } from '../../ports/response-cache.js';
-import { type CachedAnswer, type CacheSlot, isFresh } from './cached-answer.js';
+import { type CachedAnswer, isFresh } from './cached-answer.js';
 import { type Unfit, unfitness } from './fitness.js';
 import { type CacheAsk, type FlightKeeper, type Found, Group, OwnFlight, type Recorded, type Seat } from './flight.js';
 import { RecentIds } from './recent-ids.js';
@@ -84,24 +84,24 @@ export class ExactCache implements FlightKeeper {
       done(this.hit(held, 'memory'));
       return NOTHING;
     }
-    const id = idOf(ask);
+    const id = `${ask.customerId}:${ask.hash}`;
     const seat: Seat = { ask, done, stop: null };
     const known = this.groups.get(id);
     if (known !== undefined && now() <= known.until && this.mayWait(id)) {
       this.sit(known, seat);
       return () => this.leave(known, seat);
     }
-    const group = new Group();
+    const group = new Group(id);
     // One that nobody joins is in no list: it ends alone.
     if (known === undefined || now() > known.until) this.groups.set(id, group);
     group.add(seat);
     this.waiting++;
     const fetched = cache.fetch(ask);
-    if (fetched === null) this.takeOff(id, group);
+    if (fetched === null) this.takeOff(group);
     else
       void fetched.then((answer) => {
-        if (answer !== null && isFresh(answer, ask.ttlMs, now())) this.land(id, group, answer, 'shared');
-        else this.takeOff(id, group);
+        if (answer !== null && isFresh(answer, ask.ttlMs, now())) this.land(group, answer, 'shared');
+        else this.takeOff(group);
       });
     return () => this.leave(group, seat);
   }
@@ -115,7 +115,7 @@ export class ExactCache implements FlightKeeper {
     seat.stop = after(Math.max(0, Math.min(left, this.maxWaitMs)), () => {
       seat.stop = null;
       if (!this.leave(group, seat)) return;
-      this.tell(seat, now() >= seat.ask.deadlineAt ? LATE : this.miss(seat.ask, idOf(seat.ask), null));
+      this.tell(seat, now() >= seat.ask.deadlineAt ? LATE : this.miss(seat.ask, null));
     });
   }
 
@@ -128,30 +128,30 @@ export class ExactCache implements FlightKeeper {
   }
 
   /** The next one is executed; without one there is nothing to wait for. */
-  private takeOff(id: string, group: Group): void {
+  private takeOff(group: Group): void {
     const seat = group.next();
-    if (seat === undefined) return this.dissolve(id, group);
+    if (seat === undefined) return this.dissolve(group);
     this.leave(group, seat);
     const { ask } = seat;
     group.until = ask.deadlineAt + GRACE_MS;
-    this.tell(seat, this.miss(ask, id, group));
+    this.tell(seat, this.miss(ask, group));
   }
 
   /** There is an answer for all. */
-  private land(id: string, group: Group, answer: CachedAnswer, from: 'shared' | 'flight'): void {
-    this.dissolve(id, group);
-    for (const seat of group.seats()) if (this.leave(group, seat)) this.tell(seat, isFresh(answer, seat.ask.ttlMs, this.deps.now()) ? this.hit(answer, from) : this.miss(seat.ask, id, null));
+  private land(group: Group, answer: CachedAnswer, from: 'shared' | 'flight'): void {
+    this.dissolve(group);
+    for (const seat of group.seats()) if (this.leave(group, seat)) this.tell(seat, isFresh(answer, seat.ask.ttlMs, this.deps.now()) ? this.hit(answer, from) : this.miss(seat.ask, null));
   }
 
   /** There is none, and there would be none for the next either. */
-  private scatter(id: string, group: Group): void {
-    this.alone.add(id, this.deps.now());
-    this.dissolve(id, group);
-    for (const seat of group.seats()) if (this.leave(group, seat)) this.tell(seat, this.miss(seat.ask, id, null));
+  private scatter(group: Group): void {
+    this.alone.add(group.id, this.deps.now());
+    this.dissolve(group);
+    for (const seat of group.seats()) if (this.leave(group, seat)) this.tell(seat, this.miss(seat.ask, null));
   }
 
-  private dissolve(id: string, group: Group): void {
-    if (this.groups.get(id) === group) this.groups.delete(id);
+  private dissolve(group: Group): void {
+    if (this.groups.get(group.id) === group) this.groups.delete(group.id);
   }
 
   private mayWait(id: string): boolean {
@@ -165,17 +165,17 @@ export class ExactCache implements FlightKeeper {
   }
 
   /** For flights: somebody else has to. */
-  onAbandon({ id, group }: OwnFlight): void {
-    if (group !== null) this.takeOff(id, group);
+  onAbandon({ group }: OwnFlight): void {
+    if (group !== null) this.takeOff(group);
   }
 
-  private unfit({ id, group }: OwnFlight): void {
-    if (group !== null) this.scatter(id, group);
+  private unfit({ group }: OwnFlight): void {
+    if (group !== null) this.scatter(group);
   }
 
   private judge(flight: OwnFlight, recorded: Recorded): void {
     const { cache, now } = this.deps;
-    const { ask, id, group } = flight;
+    const { ask, group } = flight;
     const size = recorded.chunks.reduce((bytes, { length }) => bytes + length, 0);
     const no = (reason: NotKept): void => {
       this.notStored[reason] = (this.notStored[reason] ?? 0) + 1;
@@ -205,7 +205,7 @@ export class ExactCache implements FlightKeeper {
     }
     cache.store(answer);
     this.stored++;
-    if (group !== null) this.land(id, group, answer, 'flight');
+    if (group !== null) this.land(group, answer, 'flight');
   }
 
   private hit(answer: CachedAnswer, from: 'memory' | 'shared' | 'flight'): Found {
@@ -213,9 +213,9 @@ export class ExactCache implements FlightKeeper {
     return { kind: 'hit', answer, from };
   }
 
-  private miss(ask: CacheAsk, id: string, group: Group | null): Found {
+  private miss(ask: CacheAsk, group: Group | null): Found {
     this.misses++;
-    return { kind: 'miss', flight: new OwnFlight(this, ask, this.deps.cache.epoch(ask.customerId), id, group) };
+    return { kind: 'miss', flight: new OwnFlight(this, ask, this.deps.cache.epoch(ask.customerId), group) };
   }
 
   private tell(seat: Seat, found: Found): void {
@@ -234,7 +234,6 @@ export class ExactCache implements FlightKeeper {
 }
 
 const NOTHING = (): void => undefined;
-const idOf = ({ customerId, hash }: CacheSlot): string => `${customerId}:${hash}`;
 const LATE: Found = { kind: 'late' };
 
 /** Copied: a chunk may be a small part of a large buffer, which would stay in memory with it and be counted by nobody. */

@@ -46,6 +46,9 @@ export class Group {
   private first: Seat | null = null;
   private others: Set<Seat> | null = null;
 
+  /** @param id of its key, among all customers' */
+  constructor(readonly id: string) {}
+
   add(seat: Seat): void {
     if (this.first === null && this.others === null) this.first = seat;
     else (this.others ??= new Set()).add(seat);
@@ -84,7 +87,6 @@ export class OwnFlight implements Flight {
     private readonly cache: FlightKeeper,
     readonly ask: CacheAsk,
     readonly epoch: number,
-    readonly id: string,
     readonly group: Group | null,
   ) {}
 

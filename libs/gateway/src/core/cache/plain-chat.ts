@@ -19,7 +19,13 @@ const MAX_DEPTH = 16;
 const texts = (...all: string[]): readonly Buffer[] => all.map((text) => Buffer.from(text));
 const [CHOICES, ERROR, MESSAGE, FINISH_REASON, REFUSAL, ANNOTATIONS] = texts('choices', 'error', 'message', 'finish_reason', 'refusal', 'annotations') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
 const [TRUE, FALSE, NULL] = texts('true', 'false', 'null') as [Buffer, Buffer, Buffer];
-const GOOD_ENDS = texts('"stop"', '"tool_calls"');
+const [STOP, TOOL_CALLS] = texts('"stop"', '"tool_calls"') as [Buffer, Buffer];
+
+/** Of a choice: the names in it that count and may come once, as bits. */
+const HAS_END = 1;
+const HAS_MESSAGE = 2;
+const HAS_REFUSAL = 4;
+const HAS_ANNOTATIONS = 8;
 
 /**
  * Whether the answer of a chat completion is surely JSON, complete and good, read from its bytes in one pass: no text and
@@ -34,8 +40,9 @@ type Part = 'answer' | 'choice' | 'message' | 'other';
 class Walk {
   private at = 0;
   private depth = 0;
-  /** Which of the names that count have been seen in the object that is being read. */
+  /** How often the answer names its choices. */
   private choices = 0;
+  /** What the choice that is being read has. */
   private seen = 0;
 
   constructor(private readonly json: Buffer) {}
@@ -70,26 +77,26 @@ class Walk {
 
   private choice(): boolean {
     this.seen = 0;
-    return this.object('choice') && (this.seen & 1) === 1;
+    return this.object('choice') && (this.seen & HAS_END) !== 0;
   }
 
   private ofChoice(from: number, to: number): boolean {
     if (this.isNamed(from, to, ERROR)) return this.word(NULL);
-    if (this.isNamed(from, to, FINISH_REASON)) return this.first(1) && (this.word(GOOD_ENDS[0]!) || this.word(GOOD_ENDS[1]!));
-    return this.isNamed(from, to, MESSAGE) ? this.first(2) && this.object('message') : this.value();
+    if (this.isNamed(from, to, FINISH_REASON)) return this.isFirst(HAS_END) && (this.word(STOP) || this.word(TOOL_CALLS));
+    return this.isNamed(from, to, MESSAGE) ? this.isFirst(HAS_MESSAGE) && this.object('message') : this.value();
   }
 
   private ofMessage(from: number, to: number): boolean {
-    if (this.isNamed(from, to, REFUSAL)) return this.first(4) && this.word(NULL);
+    if (this.isNamed(from, to, REFUSAL)) return this.isFirst(HAS_REFUSAL) && this.word(NULL);
     if (!this.isNamed(from, to, ANNOTATIONS)) return this.value();
-    if (!this.first(8)) return false;
+    if (!this.isFirst(HAS_ANNOTATIONS)) return false;
     return this.word(NULL) || (this.json[this.at] === OPEN_BRACKET && this.json[skipSpace(this.json, this.at + 1)] === CLOSE_BRACKET && this.value());
   }
 
-  private first(flag: number): boolean {
-    const isFirst = (this.seen & flag) === 0;
-    this.seen |= flag;
-    return isFirst;
+  private isFirst(part: number): boolean {
+    const before = this.seen;
+    this.seen |= part;
+    return (before & part) === 0;
   }
 
   private isNamed(from: number, to: number, name: Buffer): boolean {

@@ -40,7 +40,8 @@ describe('TailTemplate', () => {
   it.each([
     ['has no number', '{"usage":null}'],
     ['has a name twice', '{"usage":1,"usage":2}'],
-    ['is long', `{"usage":1,"text":"${'x'.repeat(1_024)}"}`],
+    ['has a text that may have been said to somebody', `{"usage":1,"text":"${'x'.repeat(64)}"}`],
+    ['is long', `{"usage":[${'1,'.repeat(512)}1]}`],
     ['has a number that looks like a mark', '{"usage":1,"x":7e14}'],
     ['has one in the place of another', '{"usage":1,"usage":7e14}'],
     ['has one that looks like the mark of no number', '{"usage":1,"usage":7.00000000000009e14}'],
